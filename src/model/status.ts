@@ -1,0 +1,180 @@
+import type { Counts } from '../kit/counts.ts';
+import type { IncompleteReason, MirrorFailure, NotMirroredReason } from './exchange.ts';
+
+/**
+ * What a running instance says of itself: plain data that the admin API sends as JSON, the command line prints and the
+ * dashboard draws. Counts run from the start of the program. Points in time are milliseconds since the Unix epoch.
+ */
+export interface Summary {
+  readonly version: string;
+  readonly startedAt: number;
+  readonly uptimeMs: number;
+  readonly listeners: number;
+  readonly connections: ConnectionCounts;
+  /** Live requests that were seen, by the protocol they came in. */
+  readonly requests: { readonly http1: number; readonly http2: number };
+  /** Exchanges that came to an end, whole or not. */
+  readonly exchanges: number;
+  readonly incomplete: Counts<IncompleteReason>;
+  /** Copies sent, over all policies and mirrors: a request that goes to two mirrors counts twice. Controls are not in it. */
+  readonly mirrored: number;
+  /** Copies not sent, counted like `mirrored`. */
+  readonly notMirrored: Counts<NotMirroredReason>;
+  /** `notMirrored.unsafe_method`: writes held back by `writes: hold`. Shown wherever `mirrored` is. */
+  readonly heldWrites: number;
+  /** Copies that were sent and have no whole answer. */
+  readonly failures: Counts<MirrorFailure>;
+  readonly pairs: PairCounts;
+  readonly observerRestarts: number;
+  readonly tapeDroppedBytes: number;
+}
+
+export interface ConnectionCounts {
+  readonly open: number;
+  readonly accepted: number;
+  /** Closed at accept because the listener was at its limit. */
+  readonly refused: number;
+}
+
+/** `incomplete`: one of the two exchanges is not whole, so nothing can be said. */
+export interface PairCounts {
+  readonly same: number;
+  readonly different: number;
+  readonly incomplete: number;
+}
+
+export interface TapStatus {
+  readonly name: string;
+  /** Where it really listens, `host:port` or `unix:/path`. */
+  readonly address: string;
+  readonly tls: 'off' | 'passthrough' | 'terminate';
+  readonly workers: number;
+  readonly connections: ConnectionCounts;
+  /** Connections that the observer was not shown, to keep up. */
+  readonly leftOutConnections: number;
+  /** `in`: from clients; `out`: to clients. */
+  readonly bytes: Counts<'in' | 'out'>;
+  readonly endpoints: readonly EndpointStatus[];
+  readonly tape: TapeStatus;
+  readonly observers: readonly ObserverStatus[];
+  readonly requests: { readonly http1: number; readonly http2: number };
+  readonly exchanges: number;
+  readonly incomplete: Counts<IncompleteReason>;
+}
+
+export interface EndpointStatus {
+  readonly url: string;
+  readonly state: 'up' | 'resting';
+  /** When a resting endpoint is tried again. */
+  readonly restingUntil: number | undefined;
+  readonly connections: number;
+  /** Connects that failed or timed out. */
+  readonly failures: number;
+}
+
+/** All tapes of a tap together. */
+export interface TapeStatus {
+  readonly capacityBytes: number;
+  readonly usedBytes: number;
+  readonly droppedBytes: number;
+}
+
+export interface ObserverStatus {
+  readonly id: number;
+  readonly state: 'starting' | 'running' | 'stalled';
+  readonly restarts: number;
+  readonly connections: number;
+  readonly heapBytes: number;
+}
+
+export interface PolicyStatus {
+  readonly name: string;
+  /** Taps it copies from; empty means all. */
+  readonly taps: readonly string[];
+  readonly state: PolicyState;
+  /** Share of matched requests that is copied, 0…100. */
+  readonly percent: number;
+  readonly writes: 'hold' | 'mirror';
+  readonly order: 'none' | 'connection';
+  /** Requests that matched. */
+  readonly matched: number;
+  /** Matched requests that were in the sample. */
+  readonly sampled: number;
+  readonly pairs: PairCounts;
+  readonly mirrors: readonly MirrorStatus[];
+  readonly control: MirrorStatus | undefined;
+}
+
+export type PolicyState =
+  | { readonly kind: 'running' }
+  | {
+      readonly kind: 'paused';
+      readonly by: 'operator' | 'stopWhen';
+      readonly reason: string;
+      readonly since: number;
+    };
+
+export const RESPONSE_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx'] as const;
+export type ResponseClass = (typeof RESPONSE_CLASSES)[number];
+
+/** One mirror, or the control, of one policy, over all observers. */
+export interface MirrorStatus {
+  readonly name: string;
+  readonly url: string;
+  /** Copies sent. */
+  readonly mirrored: number;
+  /** Every live request that was not copied here has one reason, also when the policy decided it (`not_matched`, `paused`). */
+  readonly notMirrored: Counts<NotMirroredReason>;
+  readonly responses: Counts<ResponseClass>;
+  readonly failures: Counts<MirrorFailure>;
+  /** The worst of all observers: one open breaker shows as `open`. */
+  readonly breaker: 'closed' | 'half-open' | 'open';
+  readonly inFlight: number;
+  readonly queued: number;
+  readonly bufferedBytes: number;
+}
+
+/** Something that happened; sent as server-sent events, `type` as the event's name. */
+export type AdminEvent =
+  /** Once a second. */
+  | { readonly type: 'summary'; readonly at: number; readonly summary: Summary }
+  | {
+      readonly type: 'policy-paused';
+      readonly at: number;
+      readonly policy: string;
+      readonly by: 'operator' | 'stopWhen';
+      readonly reason: string;
+    }
+  | { readonly type: 'policy-resumed'; readonly at: number; readonly policy: string }
+  | {
+      readonly type: 'observer-restarted';
+      readonly at: number;
+      readonly tap: string;
+      readonly observer: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'config-reloaded'; readonly at: number }
+  | { readonly type: 'config-refused'; readonly at: number; readonly problems: readonly string[] }
+  | {
+      readonly type: 'endpoint-resting';
+      readonly at: number;
+      readonly tap: string;
+      readonly endpoint: string;
+      readonly restingUntil: number;
+      readonly reason: string;
+    }
+  | { readonly type: 'endpoint-up'; readonly at: number; readonly tap: string; readonly endpoint: string }
+  | {
+      readonly type: 'breaker-opened';
+      readonly at: number;
+      readonly policy: string;
+      readonly mirror: string;
+      readonly reason: string;
+    }
+  | {
+      readonly type: 'breaker-closed';
+      readonly at: number;
+      readonly policy: string;
+      readonly mirror: string;
+    }
+  | { readonly type: 'draining'; readonly at: number };
