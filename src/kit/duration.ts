@@ -20,7 +20,8 @@ export function parseDuration(text: string): number {
     totalMs += Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS];
     rest = rest.slice(match[0].length);
   }
-  if (text.trim() === '') throw new UserError('a duration is empty', { hint: 'write it like 250ms, 5s or 2h' });
+  if (text.trim() === '')
+    throw new UserError('a duration is empty', { hint: 'write it like 250ms, 5s or 2h' });
   return totalMs;
 }
 

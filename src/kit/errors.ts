@@ -8,7 +8,12 @@ export class UserError extends Error {
 
   constructor(
     message: string,
-    options: { code?: 'usage' | 'config' | 'unavailable'; where?: string; hint?: string; cause?: unknown } = {},
+    options: {
+      code?: 'usage' | 'config' | 'unavailable';
+      where?: string;
+      hint?: string;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'UserError';

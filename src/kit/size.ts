@@ -1,15 +1,15 @@
 import { UserError } from './errors.ts';
 
-const UNIT_BYTES: Readonly<Record<string, number>> = {
-  '': 1,
-  B: 1,
-  kB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 1024,
-  MiB: 1024 ** 2,
-  GiB: 1024 ** 3,
-};
+const UNIT_BYTES: ReadonlyMap<string, number> = new Map([
+  ['', 1],
+  ['B', 1],
+  ['kB', 1e3],
+  ['MB', 1e6],
+  ['GB', 1e9],
+  ['KiB', 1024],
+  ['MiB', 1024 ** 2],
+  ['GiB', 1024 ** 3],
+]);
 
 /**
  * Reads a size such as `512`, `64KiB`, `1MiB`, `2GB`.
@@ -19,7 +19,7 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
  */
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
-  const unit = match === null ? undefined : UNIT_BYTES[match[2] ?? ''];
+  const unit = match === null ? undefined : UNIT_BYTES.get(match[2] ?? '');
   if (match === null || unit === undefined) {
     throw new UserError(`"${text}" is not a size`, { hint: 'write it like 512, 64KiB, 1MiB or 2GB' });
   }
@@ -29,7 +29,7 @@ export function parseSize(text: string): number {
 /** Writes bytes the way `parseSize` reads them, in the largest binary unit that keeps it exact: `1048576` becomes `1MiB`. */
 export function formatSize(bytes: number): string {
   for (const unit of ['GiB', 'MiB', 'KiB'] as const) {
-    const size = UNIT_BYTES[unit] ?? 1;
+    const size = UNIT_BYTES.get(unit) ?? 1;
     if (bytes >= size && bytes % size === 0) return `${bytes / size}${unit}`;
   }
   return `${bytes}B`;
