@@ -38,8 +38,9 @@ export interface SocketEnd {
   readonly port: number;
 }
 
-/** Why an exchange is not whole. */
-export type IncompleteReason = 'tape_gap' | 'ambiguous' | 'client_closed' | 'primary_closed' | 'too_large' | 'opaque';
+/** Why an exchange is not whole; label of `understudy_incomplete_total`. */
+export const INCOMPLETE_REASONS = ['tape_gap', 'ambiguous', 'client_closed', 'primary_closed', 'too_large'] as const;
+export type IncompleteReason = (typeof INCOMPLETE_REASONS)[number];
 
 /** Times in microseconds since the Unix epoch, taken on the live worker; 0 while not seen. */
 export interface ExchangeTimes {

@@ -27,6 +27,8 @@ export interface Summary {
   readonly pairs: PairCounts;
   readonly observerRestarts: number;
   readonly tapeDroppedBytes: number;
+  /** Changed configurations that were put in force or refused. */
+  readonly configReloads: Counts<'reloaded' | 'refused'>;
 }
 
 export interface ConnectionCounts {
@@ -37,11 +39,7 @@ export interface ConnectionCounts {
 }
 
 /** `incomplete`: one of the two exchanges is not whole, so nothing can be said. */
-export interface PairCounts {
-  readonly same: number;
-  readonly different: number;
-  readonly incomplete: number;
-}
+export type PairCounts = Counts<'same' | 'different' | 'incomplete'>;
 
 export interface TapStatus {
   readonly name: string;
@@ -50,8 +48,9 @@ export interface TapStatus {
   readonly tls: 'off' | 'passthrough' | 'terminate';
   readonly workers: number;
   readonly connections: ConnectionCounts;
-  /** Connections that the observer was not shown, to keep up. */
-  readonly leftOutConnections: number;
+  /** Connections that the live path itself ended. */
+  readonly closed: Counts<CloseReason>;
+  readonly unfollowed: Counts<UnfollowedReason>;
   /** `in`: from clients; `out`: to clients. */
   readonly bytes: Counts<'in' | 'out'>;
   readonly endpoints: readonly EndpointStatus[];
@@ -60,7 +59,27 @@ export interface TapStatus {
   readonly requests: { readonly http1: number; readonly http2: number };
   readonly exchanges: number;
   readonly incomplete: Counts<IncompleteReason>;
+  /** Times a connection was taken up again after a loss on the tape. */
+  readonly resynchronised: number;
 }
+
+/** `unreachable`: no endpoint took it; `idle`: nothing passed for too long; `handshake`: TLS or PROXY header failed. */
+export const CLOSE_REASONS = ['unreachable', 'idle', 'handshake'] as const;
+export type CloseReason = (typeof CLOSE_REASONS)[number];
+
+/** Why a connection is relayed and its requests are not seen. */
+export const UNFOLLOWED_REASONS = [
+  /** Left out by the live worker, so that the observer keeps up. */
+  'left_out',
+  /** The observer follows as many as it may. */
+  'too_many',
+  /** Given up after a loss on the tape. */
+  'given_up',
+  'opaque_http2',
+  'opaque_tls',
+  'opaque_other',
+] as const;
+export type UnfollowedReason = (typeof UNFOLLOWED_REASONS)[number];
 
 export interface EndpointStatus {
   readonly url: string;
@@ -100,7 +119,6 @@ export interface PolicyStatus {
   readonly matched: number;
   /** Matched requests that were in the sample. */
   readonly sampled: number;
-  readonly pairs: PairCounts;
   readonly mirrors: readonly MirrorStatus[];
   readonly control: MirrorStatus | undefined;
 }
@@ -127,11 +145,22 @@ export interface MirrorStatus {
   readonly notMirrored: Counts<NotMirroredReason>;
   readonly responses: Counts<ResponseClass>;
   readonly failures: Counts<MirrorFailure>;
+  readonly pairs: PairCounts;
   /** The worst of all observers: one open breaker shows as `open`. */
   readonly breaker: 'closed' | 'half-open' | 'open';
   readonly inFlight: number;
   readonly queued: number;
   readonly bufferedBytes: number;
+}
+
+/** How long requests took, from the first byte of the request to the last one of the answer. */
+export interface DurationStatus {
+  readonly role: 'primary' | 'mirror' | 'control';
+  /** Empty for a primary's requests that no policy copies. */
+  readonly policy: string;
+  /** How many fell into each bucket of `DURATION_BUCKETS_SECONDS`, not cumulative; the last one is for longer ones. */
+  readonly counts: readonly number[];
+  readonly sumSeconds: number;
 }
 
 /** Something that happened; sent as server-sent events, `type` as the event's name. */

@@ -1,0 +1,260 @@
+import net from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { messageOf, UserError } from '../kit/errors.ts';
+import { LIVE_STAT } from '../model/live-stats.ts';
+import type { LiveStatName } from '../model/live-stats.ts';
+import type { Address, ListenerSettings, PrimarySettings } from '../model/settings.ts';
+import { FROM_CLIENT } from '../model/tape.ts';
+import type { Direction, Tape } from '../model/tape.ts';
+import type { EndpointState } from './balance.ts';
+import { Arrivals } from './arrival.ts';
+import type { Arrived } from './arrival.ts';
+import { Connector } from './connector.ts';
+import { encodeProxyHeader } from './proxy-protocol.ts';
+import { Relay, resetAfterFlush } from './relay.ts';
+import type { RelayHost } from './relay.ts';
+import { SlotPool } from './slots.ts';
+import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
+import type { TlsBundle } from './tls-server.ts';
+
+export interface LiveListenerOptions {
+  readonly settings: ListenerSettings;
+  /** Where to listen; the port of `settings` unless that was 0 and another worker has been given one. */
+  readonly listen: Address;
+  /** Whether other workers listen on the same address. */
+  readonly shared: boolean;
+  /** Counts of this worker, and the number of open connections over all workers of the listener. */
+  readonly stats: Float64Array;
+  readonly openOverAll: Int32Array;
+  readonly certificates: TlsBundle | undefined;
+  /** First connection number, and the distance to the next: workers of a listener share no number. */
+  readonly firstId: number;
+  readonly idStep: number;
+}
+
+const SWEEP_MS = 100;
+const SWEEPS_PER_TICK = 10;
+/** While draining, a connection that was last answered and has been quiet for so long is closed, ticks of one second. */
+const QUIET_TICKS = 2;
+
+/** One live worker's share of a listener: accepts, connects to the primary, relays. */
+export class LiveListener implements RelayHost, AsyncDisposable {
+  tick = 0;
+  readonly connector: Connector;
+  readonly #options: LiveListenerOptions;
+  readonly #server: Server;
+  readonly #arrivals: Arrivals;
+  readonly #relays = new Set<Relay>();
+  readonly #endpointOf = new WeakMap<Relay, EndpointState>();
+  readonly #slots: SlotPool;
+  readonly #destination: { readonly ip: string; readonly port: number } | undefined;
+  #settings: ListenerSettings;
+  #tapes: readonly TapeWriter[] = [];
+  #nextId: number;
+  #sweeps = 0;
+  #draining = false;
+  #drained: (() => void) | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: LiveListenerOptions) {
+    const { settings } = options;
+    this.#options = options;
+    this.#settings = settings;
+    this.#nextId = options.firstId;
+    this.#slots = new SlotPool(settings.connections);
+    this.connector = new Connector(settings.primary);
+    this.#arrivals = new Arrivals(settings, options.certificates, {
+      arrived: (arrived) => this.#connect(arrived),
+      failed: () => {
+        this.#count('handshakeFailed', 1);
+        this.#release();
+      },
+    });
+    this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#accept(socket),
+    );
+    this.#destination = fixedDestination(options.listen);
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /**
+   * Begins to accept.
+   *
+   * @returns the port, 0 for a Unix socket
+   * @throws UserError when the address cannot be had
+   */
+  async listen(): Promise<number> {
+    const { listen, shared } = this.#options;
+    const options =
+      listen.kind === 'unix'
+        ? { path: listen.path }
+        : { host: listen.host, port: listen.port, reusePort: shared, backlog: 4096 };
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(options, resolve);
+    }).catch((error: unknown) => {
+      const where = listen.kind === 'unix' ? listen.path : `${listen.host}:${listen.port}`;
+      throw new UserError(`cannot listen on ${where}: ${messageOf(error)}`, {
+        code: 'unavailable',
+        where: `listeners.${this.#settings.name}.listen`,
+        hint: 'choose another address, or end the process that has it',
+        cause: error,
+      });
+    });
+    // A failed accept (no more file descriptors) is this connection's loss, never the listener's end.
+    this.#server.on('error', () => this.#count('refused', 1));
+    const address = this.#server.address();
+    return address === null || typeof address === 'string' ? 0 : address.port;
+  }
+
+  /** Shows connections to these tapes from now on, spread by their number; none stops taping. */
+  observe(tapes: readonly Tape[]): void {
+    const before = this.#tapes;
+    this.#tapes = tapes.map((tape) => before.find(({ id }) => id === tape.id) ?? new TapeWriter(tape));
+    for (const relay of this.#relays) {
+      // A new tape knows nothing of the connections that are open; they are taken in where they turn to a new request.
+      if (before[relay.track.id % before.length] !== this.tapeOf(relay)) forgetTape(relay.track);
+    }
+  }
+
+  reload(settings: ListenerSettings): void {
+    this.#settings = settings;
+    this.connector.update(settings.primary);
+    this.#arrivals.update(settings);
+  }
+
+  setCertificates(certificates: TlsBundle): void {
+    this.#arrivals.setCertificates(certificates);
+  }
+
+  /** Stops accepting; resolves when all connections are over. */
+  drain(): Promise<void> {
+    this.#draining = true;
+    this.#server.close();
+    return new Promise((resolve) => {
+      this.#drained = resolve;
+      this.#checkDrained();
+    });
+  }
+
+  /** Ends everything at once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#server.close();
+    this.#arrivals.close();
+    this.connector.close();
+    for (const relay of this.#relays) relay.destroy();
+  }
+
+  tapeOf(relay: Relay): TapeWriter | undefined {
+    const tapes = this.#tapes;
+    return tapes.length < 2 ? tapes[0] : tapes[relay.track.id % tapes.length];
+  }
+
+  relayed(direction: Direction, bytes: number): void {
+    const { stats } = this.#options;
+    const index = direction === FROM_CLIENT ? LIVE_STAT.bytesFromClients : LIVE_STAT.bytesFromPrimary;
+    stats[index] = (stats[index] ?? 0) + bytes;
+  }
+
+  ended(relay: Relay): void {
+    this.#relays.delete(relay);
+    this.#slots.give(relay.track.slot);
+    const endpoint = this.#endpointOf.get(relay);
+    if (endpoint !== undefined) this.connector.endpoints.released(endpoint);
+    this.#release();
+  }
+
+  #accept(socket: Socket): void {
+    this.#count('accepted', 1);
+    const { openOverAll } = this.#options;
+    if (Atomics.add(openOverAll, 0, 1) >= this.#settings.connections) {
+      Atomics.sub(openOverAll, 0, 1);
+      this.#count('refused', 1);
+      socket.on('error', ignore);
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#count('open', 1);
+    this.#arrivals.accept(socket);
+  }
+
+  /** The client is ready; the connection to the primary comes next. Nothing has been read of what the client sent. */
+  #connect(arrived: Arrived): void {
+    this.connector.connect({
+      alpn: arrived.alpn,
+      connected: (upstream, endpoint) => this.#relay(arrived, upstream, endpoint),
+      unreachable: () => {
+        this.#count('unreachable', 1);
+        resetAfterFlush(arrived.socket);
+        this.#release();
+      },
+    });
+  }
+
+  #relay(arrived: Arrived, upstream: Socket, endpoint: EndpointState): void {
+    const id = this.#nextId;
+    this.#nextId = (id + this.#options.idStep) >>> 0;
+    const { sendProxyProtocol } = this.#settings.primary;
+    if (sendProxyProtocol !== 'off') {
+      upstream.write(encodeProxyHeader(sendProxyProtocol, { source: arrived.source(), destination: arrived.destination() }));
+    }
+    const track = createTapeTrack(id, this.#slots.take(), () => {
+      const source = arrived.source();
+      const destination = arrived.proxied ? arrived.destination() : (this.#destination ?? arrived.destination());
+      return {
+        sourceIp: source.ip,
+        sourcePort: source.port,
+        destinationIp: destination.ip,
+        destinationPort: destination.port,
+        tls: arrived.tls,
+        principal: arrived.principal ?? '',
+      };
+    });
+    const relay = new Relay(this, arrived.socket, upstream, track);
+    this.#endpointOf.set(relay, endpoint);
+    this.#relays.add(relay);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    this.connector.sweep(now);
+    this.#arrivals.sweep(now);
+    this.#sweeps = (this.#sweeps + 1) % SWEEPS_PER_TICK;
+    if (this.#sweeps !== 0) return;
+    this.tick++;
+    const idleSince = this.tick - Math.ceil(this.#settings.idleTimeoutMs / (SWEEP_MS * SWEEPS_PER_TICK));
+    const quietSince = this.tick - QUIET_TICKS;
+    for (const relay of this.#relays) {
+      if (relay.lastTick < idleSince) {
+        this.#count('idleClosed', 1);
+        relay.destroy();
+      } else if (this.#draining && relay.answered && relay.lastTick <= quietSince) relay.finish();
+    }
+  }
+
+  #release(): void {
+    Atomics.sub(this.#options.openOverAll, 0, 1);
+    this.#count('open', -1);
+    this.#checkDrained();
+  }
+
+  #checkDrained(): void {
+    if (this.#draining && (this.#options.stats[LIVE_STAT.open] ?? 0) <= 0) this.#drained?.();
+  }
+
+  #count(name: LiveStatName, by: number): void {
+    const { stats } = this.#options;
+    const index = LIVE_STAT[name];
+    stats[index] = (stats[index] ?? 0) + by;
+  }
+}
+
+function ignore(): void {}
+
+/** The address that every client has connected to, unless the listener has several. */
+function fixedDestination(listen: Address): { ip: string; port: number } | undefined {
+  if (listen.kind === 'unix') return { ip: '', port: 0 };
+  const wildcard = listen.host === '0.0.0.0' || listen.host === '::' || net.isIP(listen.host) === 0 || listen.port === 0;
+  return wildcard ? undefined : { ip: listen.host, port: listen.port };
+}

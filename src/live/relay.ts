@@ -1,0 +1,163 @@
+import type { Socket } from 'node:net';
+import { epochMicros } from '../kit/clock.ts';
+import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import type { Direction } from '../model/tape.ts';
+import type { TapeTrack, TapeWriter } from './tape-writer.ts';
+
+/** Where a relay's bytes are shown to an observer, and counted. One per live worker; may change while relays live. */
+export interface RelayHost {
+  /** Counts up once a sweep; a relay notes the value at its last byte. */
+  readonly tick: number;
+  /** The tape that a connection's bytes go to; undefined while nobody observes. */
+  tapeOf(relay: Relay): TapeWriter | undefined;
+  relayed(direction: Direction, bytes: number): void;
+  /** Both sockets are closed. */
+  ended(relay: Relay): void;
+}
+
+interface RelaySocket extends Socket {
+  relay?: Relay;
+}
+
+/**
+ * One client connection and its connection to the primary: bytes go over as they come, with the backpressure, half-close
+ * and resets of either side passed on to the other. The write to the other side comes first, the tape second; nothing
+ * here waits for anything else.
+ */
+export class Relay {
+  readonly host: RelayHost;
+  readonly client: Socket;
+  readonly upstream: Socket;
+  readonly track: TapeTrack;
+  lastTick: number;
+  #open = 2;
+  #failed = false;
+
+  /** Both sockets are connected, nothing has been read from either, and neither has handlers. */
+  constructor(host: RelayHost, client: Socket, upstream: Socket, track: TapeTrack) {
+    this.host = host;
+    this.client = client;
+    this.upstream = upstream;
+    this.track = track;
+    this.lastTick = host.tick;
+    host.tapeOf(this)?.open(track, epochMicros());
+    attach(client, this, onClientData);
+    attach(upstream, this, onPrimaryData);
+    client.resume();
+  }
+
+  /** Whether the last byte came from the primary: most likely no answer is under way. */
+  get answered(): boolean {
+    return this.track.lastDirection === FROM_PRIMARY;
+  }
+
+  /** Closes both sides at once. */
+  destroy(): void {
+    this.client.destroy();
+    this.upstream.destroy();
+  }
+
+  /** Lets what is written go out, then closes both sides. */
+  finish(): void {
+    this.client.end();
+    this.upstream.end();
+    this.client.destroySoon();
+    this.upstream.destroySoon();
+  }
+
+  transfer(from: Socket, to: Socket, direction: Direction, chunk: Uint8Array): void {
+    const { host } = this;
+    if (!to.write(chunk)) from.pause();
+    this.lastTick = host.tick;
+    host.relayed(direction, chunk.length);
+    const tape = host.tapeOf(this);
+    if (tape !== undefined) tape.data(this.track, direction, chunk, epochMicros());
+  }
+
+  ended(socket: Socket): void {
+    const direction = socket === this.client ? FROM_CLIENT : FROM_PRIMARY;
+    this.#other(socket).end();
+    this.host.tapeOf(this)?.end(this.track, direction, epochMicros());
+  }
+
+  drained(socket: Socket): void {
+    this.#other(socket).resume();
+  }
+
+  failed(socket: Socket): void {
+    this.#failed = true;
+    resetAfterFlush(this.#other(socket));
+  }
+
+  closed(socket: Socket): void {
+    this.#open--;
+    if (this.#open > 0) {
+      // A side that ended properly has ended the other one already; one that was destroyed has not.
+      const other = this.#other(socket);
+      if (!other.writableEnded) resetAfterFlush(other);
+      return;
+    }
+    this.host.tapeOf(this)?.close(this.track, this.#failed, epochMicros());
+    this.host.ended(this);
+  }
+
+  #other(socket: Socket): Socket {
+    return socket === this.client ? this.upstream : this.client;
+  }
+}
+
+/**
+ * Passes an abort on: what has been written still goes out, then the connection is reset, so that the peer cannot take
+ * a cut answer for a whole one.
+ */
+export function resetAfterFlush(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.writableLength === 0) reset(socket);
+  else if (socket.writableEnded) socket.once('finish', () => reset(socket));
+  else socket.write(NOTHING, () => reset(socket));
+}
+
+const NOTHING = new Uint8Array(0);
+
+function reset(socket: Socket): void {
+  if (socket.destroyed) return;
+  // A TLS socket has no reset of its own; without a close_notify its peer knows that the end was not a proper one.
+  if ('encrypted' in socket) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+function attach(socket: RelaySocket, relay: Relay, onData: (this: RelaySocket, chunk: Uint8Array) => void): void {
+  socket.relay = relay;
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('drain', onDrain);
+  socket.on('error', onError);
+  socket.on('close', onClose);
+}
+
+// One function each for all sockets: closures for every connection would cost an allocation a piece.
+function onClientData(this: RelaySocket, chunk: Uint8Array): void {
+  const { relay } = this;
+  if (relay !== undefined) relay.transfer(this, relay.upstream, FROM_CLIENT, chunk);
+}
+
+function onPrimaryData(this: RelaySocket, chunk: Uint8Array): void {
+  const { relay } = this;
+  if (relay !== undefined) relay.transfer(this, relay.client, FROM_PRIMARY, chunk);
+}
+
+function onEnd(this: RelaySocket): void {
+  this.relay?.ended(this);
+}
+
+function onDrain(this: RelaySocket): void {
+  this.relay?.drained(this);
+}
+
+function onError(this: RelaySocket): void {
+  this.relay?.failed(this);
+}
+
+function onClose(this: RelaySocket): void {
+  this.relay?.closed(this);
+}

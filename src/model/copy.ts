@@ -1,0 +1,41 @@
+import type { MirrorFailure, NotMirroredReason, RequestHead, ResponseHead } from './exchange.ts';
+
+/** What a mirror is asked to copy. */
+export interface CopyRequest {
+  /** Exchange id; goes out as `x-understudy-id`. */
+  readonly id: string;
+  readonly head: RequestHead;
+  /** `none`: no body follows; a number: Content-Length; `chunked`: unknown length. */
+  readonly body: 'none' | 'chunked' | number;
+  /** Client connection, for `order: connection`. */
+  readonly connectionId: number;
+  /** Called once, when the copy is over in whatever way. Never called from within `Mirror.copy`. */
+  readonly onDone: (outcome: CopyOutcome) => void;
+}
+
+/** A copy under way. It starts before the live request is whole and follows its bytes. */
+export interface Copy {
+  /** Bytes of the body (content, without chunk framing). The view is only valid during the call. */
+  write(chunk: Uint8Array): void;
+  /** The live request is whole. Trailers as sent, `name: value`. */
+  end(trailers?: readonly (readonly [string, string])[]): void;
+  /** The live request will never be whole; the copy's connection is closed so that the mirror cannot take it as whole. */
+  abort(reason: NotMirroredReason): void;
+}
+
+export type CopyOutcome =
+  | { readonly kind: 'answered'; readonly answer: MirrorAnswer }
+  | { readonly kind: 'failed'; readonly failure: MirrorFailure; readonly sent: boolean }
+  /** Given up before or while it was sent, for a reason of ours. */
+  | { readonly kind: 'not_mirrored'; readonly reason: NotMirroredReason };
+
+/** The mirror's whole answer. Times in microseconds since the Unix epoch. */
+export interface MirrorAnswer {
+  readonly head: ResponseHead;
+  /** Content without transfer framing, in the pieces it came in; the receiver must not change them. */
+  readonly body: readonly Uint8Array[];
+  readonly bodyBytes: number;
+  readonly startMicros: number;
+  readonly firstByteMicros: number;
+  readonly endMicros: number;
+}

@@ -1,0 +1,153 @@
+import type { MetricDefinition } from '../kit/metric-definition.ts';
+
+/** Upper bounds of duration buckets, seconds: 0.25 ms to 60 s, each about 2 to 2.5 times the one before. */
+export const DURATION_BUCKETS_SECONDS: readonly number[] = [
+  0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+/** Every metric that `/metrics` shows, in its order; the manual's page is made from this. */
+export const METRICS = {
+  buildInfo: gauge('understudy_build_info', 'Always 1; the label says which version runs.', ['version']),
+  startTime: gauge(
+    'understudy_start_time_seconds',
+    'When the instance started, seconds since the Unix epoch.',
+    [],
+  ),
+  configReloads: counter(
+    'understudy_config_reloads_total',
+    'Changed configurations, by result: reloaded or refused.',
+    ['result'],
+  ),
+
+  liveConnections: gauge('understudy_live_connections', 'Client connections that are open now.', ['tap']),
+  liveAccepted: counter(
+    'understudy_live_connections_accepted_total',
+    'Client connections that were accepted.',
+    ['tap'],
+  ),
+  liveRefused: counter(
+    'understudy_live_connections_refused_total',
+    'Client connections closed at accept because the listener was at its limit.',
+    ['tap'],
+  ),
+  liveClosed: counter(
+    'understudy_live_connections_closed_total',
+    'Client connections that the live path ended itself, by reason: unreachable (no endpoint of the primary took it), idle, handshake.',
+    ['tap', 'reason'],
+  ),
+  liveBytes: counter(
+    'understudy_live_bytes_total',
+    'Bytes relayed, by direction: in is from clients, out is to clients.',
+    ['tap', 'direction'],
+  ),
+  endpointUp: gauge(
+    'understudy_endpoint_up',
+    '1 while an endpoint of the primary is used, 0 while it rests.',
+    ['tap', 'endpoint'],
+  ),
+  endpointFailures: counter(
+    'understudy_endpoint_failures_total',
+    'Connects to an endpoint of the primary that failed or timed out.',
+    ['tap', 'endpoint'],
+  ),
+
+  tapeCapacity: gauge('understudy_tape_capacity_bytes', 'Size of all tapes of a tap.', ['tap']),
+  tapeUsed: gauge('understudy_tape_used_bytes', 'Bytes on the tapes that no observer has read yet.', ['tap']),
+  tapeDropped: counter(
+    'understudy_tape_dropped_bytes_total',
+    'Bytes that were relayed but did not fit on the tape, so that no observer saw them.',
+    ['tap'],
+  ),
+  unfollowed: counter(
+    'understudy_unfollowed_connections_total',
+    'Connections that are relayed while their requests are not seen, by reason.',
+    ['tap', 'reason'],
+  ),
+  resynchronised: counter(
+    'understudy_resynchronised_total',
+    'Times a connection was taken up again after a loss on the tape.',
+    ['tap'],
+  ),
+  observerRestarts: counter('understudy_observer_restarts_total', 'Observers that had to be replaced.', [
+    'tap',
+  ]),
+  requests: counter(
+    'understudy_requests_total',
+    'Live requests that were seen, by protocol: http1 or http2.',
+    ['tap', 'protocol'],
+  ),
+  exchanges: counter('understudy_exchanges_total', 'Exchanges that came to an end, whole or not.', ['tap']),
+  incomplete: counter('understudy_exchanges_incomplete_total', 'Exchanges that are not whole, by reason.', [
+    'tap',
+    'reason',
+  ]),
+
+  policyPaused: gauge('understudy_policy_paused', '1 while a policy copies nothing because it is paused.', [
+    'policy',
+  ]),
+  policyMatched: counter('understudy_policy_matched_total', 'Requests that a policy matched.', ['policy']),
+  policySampled: counter('understudy_policy_sampled_total', 'Matched requests that were in the sample.', [
+    'policy',
+  ]),
+  mirrored: counter('understudy_mirrored_total', 'Copies that were sent.', ['policy', 'mirror']),
+  notMirrored: counter(
+    'understudy_not_mirrored_total',
+    'Live requests that were not copied, by reason; unsafe_method are writes held back by "writes: hold".',
+    ['policy', 'mirror', 'reason'],
+  ),
+  mirrorResponses: counter(
+    'understudy_mirror_responses_total',
+    'Answers of mirrors, by class of status: 2xx, 5xx.',
+    ['policy', 'mirror', 'class'],
+  ),
+  mirrorFailures: counter(
+    'understudy_mirror_failures_total',
+    'Copies that were begun and have no whole answer, by reason.',
+    ['policy', 'mirror', 'reason'],
+  ),
+  mirrorInFlight: gauge('understudy_mirror_in_flight', 'Copies under way now.', ['policy', 'mirror']),
+  mirrorQueued: gauge('understudy_mirror_queued', 'Copies that wait for a place now.', ['policy', 'mirror']),
+  mirrorBuffered: gauge('understudy_mirror_buffered_bytes', 'Unsent bodies and kept answers in memory now.', [
+    'policy',
+    'mirror',
+  ]),
+  mirrorBreaker: gauge('understudy_mirror_breaker_open', '0 closed, 0.5 probing, 1 open: no copy goes out.', [
+    'policy',
+    'mirror',
+  ]),
+  compared: counter(
+    'understudy_compared_total',
+    'Pairs, by result: same, different, or incomplete (one of the exchanges is not whole).',
+    ['policy', 'mirror', 'result'],
+  ),
+
+  requestDuration: {
+    name: 'understudy_request_duration_seconds',
+    type: 'histogram',
+    help: 'From the first byte of a request to the last one of its answer, by role: primary, mirror, control.',
+    labels: ['role', 'policy'],
+    buckets: DURATION_BUCKETS_SECONDS,
+  } satisfies MetricDefinition<'role' | 'policy'>,
+
+  valuesDropped: counter(
+    'understudy_metric_values_dropped_total',
+    'Values left out because their metric has as many series as it may have.',
+    ['metric'],
+  ),
+};
+
+function counter<Label extends string>(
+  name: string,
+  help: string,
+  labels: readonly Label[],
+): MetricDefinition<Label> {
+  return { name, type: 'counter', help, labels };
+}
+
+function gauge<Label extends string>(
+  name: string,
+  help: string,
+  labels: readonly Label[],
+): MetricDefinition<Label> {
+  return { name, type: 'gauge', help, labels };
+}

@@ -1,0 +1,30 @@
+import { zeroCounts } from '../kit/counts.ts';
+import { INCOMPLETE_REASONS } from '../model/exchange.ts';
+import type { IncompleteReason } from '../model/exchange.ts';
+
+/** What one observer has counted since it began. */
+export interface ObserverCounts {
+  http1Requests: number;
+  /** Exchanges that came to an end, whole or not. */
+  exchanges: number;
+  readonly incomplete: Record<IncompleteReason, number>;
+  /** Connections whose bytes are no HTTP/1.1, by what they look like. */
+  readonly opaque: { http2: number; tls: number; other: number };
+  /** Connections taken in or up again after a loss, and connections given up. */
+  resynchronised: number;
+  givenUp: number;
+  /** Connections not followed because the observer has as many as it may have. */
+  tooMany: number;
+}
+
+export function createObserverCounts(): ObserverCounts {
+  return {
+    http1Requests: 0,
+    exchanges: 0,
+    incomplete: zeroCounts(INCOMPLETE_REASONS),
+    opaque: { http2: 0, tls: 0, other: 0 },
+    resynchronised: 0,
+    givenUp: 0,
+    tooMany: 0,
+  };
+}

@@ -1,0 +1,334 @@
+import type { IncompleteReason } from '../model/exchange.ts';
+import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import type { Direction } from '../model/tape.ts';
+import { RequestDecoder, ResponseDecoder } from '../wire/http1/decoder.ts';
+import type { BrokenReason, DecoderLimits, Framing } from '../wire/http1/decoder.ts';
+import type { Http1RequestHead, Http1ResponseHead } from '../wire/http1/head.ts';
+import type { ObserverCounts } from './counts.ts';
+import { LiveExchange } from './exchange.ts';
+import type { BodyLength, ExchangeSink } from './exchange.ts';
+import type { FollowedConnection } from './followed-connection.ts';
+
+/** What a connection needs of its observer. */
+export interface ConnectionHost {
+  readonly sink: ExchangeSink;
+  readonly counts: ObserverCounts;
+  readonly limits: DecoderLimits;
+  nextExchangeId(): string;
+  /** The next `bytes` of this direction need not be taped. */
+  skip(connection: FollowedConnection, direction: Direction, offset: number, bytes: number): void;
+  /** Nothing more of this connection can be understood. */
+  giveUp(connection: FollowedConnection): void;
+}
+
+/** Requests of one connection that may wait for their answers; a client that pipelines more is not followed. */
+const PENDING_MAX = 256;
+/** Times a connection may lose its framing and be taken up again. */
+const LOSSES_MAX = 8;
+/** Bodies nobody wants are left off the tape when at least this much of them is to come, bytes. */
+const SKIP_FROM_BYTES = 32 * 1024;
+
+type Trailers = readonly (readonly [string, string])[] | undefined;
+
+/**
+ * Makes exchanges from the two byte streams of an HTTP/1.1 connection. Objects are used again for other connections:
+ * a connection per request would otherwise cost two decoders each.
+ *
+ * After a loss that cannot be placed inside a body the framing is unknown: what was under way is incomplete, and the
+ * connection is taken up again where the client sends after the primary has answered and both directions begin with a
+ * proper start line. A connection that has pipelined is given up instead, because there a request could be paired with
+ * another one's answer.
+ */
+export class Http1Connection {
+  readonly #host: ConnectionHost;
+  readonly #requests: RequestDecoder;
+  readonly #responses: ResponseDecoder;
+  readonly #pending: LiveExchange[] = [];
+  readonly #offsets: [number, number] = [0, 0];
+  #connection: FollowedConnection | undefined;
+  /** The request whose body is passing, and the exchange whose answer is. */
+  #sending: LiveExchange | undefined;
+  #answering: LiveExchange | undefined;
+  #micros = 0;
+  #requestStart = 0;
+  #responseStart = 0;
+  #lastDirection: Direction = FROM_CLIENT;
+  #lost = false;
+  #unproven = false;
+  #tunnel = false;
+  #pipelined = false;
+  #losses = 0;
+
+  constructor(host: ConnectionHost) {
+    this.#host = host;
+    this.#requests = new RequestDecoder(
+      {
+        head: (head, framing) => this.#onRequest(head, framing),
+        body: (chunk) => this.#onRequestBody(chunk),
+        bodyGap: (bytes) => this.#onRequestGap(bytes),
+        end: (trailers) => this.#onRequestEnd(trailers),
+        tunnel: () => {},
+        broken: (reason, detail) => this.#onRequestBroken(reason, detail),
+      },
+      host.limits,
+    );
+    this.#responses = new ResponseDecoder(
+      {
+        head: (head, framing) => this.#onResponse(head, framing),
+        body: (chunk) => this.#onResponseBody(chunk),
+        bodyGap: (bytes) => this.#onResponseGap(bytes),
+        end: () => this.#onResponseEnd(),
+        tunnel: () => {},
+        broken: (reason, detail) => this.#onResponseBroken(reason, detail),
+      },
+      () => this.#pending[0]?.request.method,
+      host.limits,
+    );
+  }
+
+  /** Begins with a connection. `midstream`: the bytes before were not taped. */
+  begin(connection: FollowedConnection, midstream: boolean): void {
+    this.#connection = connection;
+    this.#offsets[0] = midstream ? connection.offsets[0] : 0;
+    this.#offsets[1] = midstream ? connection.offsets[1] : 0;
+    this.#lastDirection = midstream ? FROM_PRIMARY : FROM_CLIENT;
+    this.#lost = midstream;
+    this.#unproven = false;
+    this.#tunnel = false;
+    this.#pipelined = false;
+    this.#losses = 0;
+    this.#requests.reset();
+    this.#responses.reset();
+  }
+
+  data(direction: Direction, chunk: Uint8Array, micros: number): void {
+    const turned = direction === FROM_CLIENT && this.#lastDirection === FROM_PRIMARY;
+    this.#lastDirection = direction;
+    this.#micros = micros;
+    const offset = (this.#offsets[direction] + chunk.length) >>> 0;
+    this.#offsets[direction] = offset;
+    if (this.#lost && !(turned && this.#resume())) return;
+    if (direction === FROM_CLIENT) {
+      if (this.#requests.idle) this.#requestStart = micros;
+      this.#requests.write(chunk);
+      if (this.#requests.skippable >= SKIP_FROM_BYTES && this.#sending?.followRequest !== true) {
+        this.#skip(direction, this.#requests.skippable);
+      }
+    } else {
+      if (this.#responses.idle) this.#responseStart = micros;
+      this.#responses.write(chunk);
+      if (this.#responses.skippable >= SKIP_FROM_BYTES && this.#answering?.followResponse !== true) {
+        this.#skip(direction, this.#responses.skippable);
+      }
+    }
+  }
+
+  /** Bytes that the tape does not hold: lost for want of room, or left out because `skip` asked for it. */
+  gap(direction: Direction, bytes: number, lost: boolean, micros: number): void {
+    this.#micros = micros;
+    this.#offsets[direction] = (this.#offsets[direction] + bytes) >>> 0;
+    if (this.#lost || this.#tunnel) return;
+    if (direction === FROM_CLIENT) {
+      if (lost && this.#sending !== undefined) this.#sending.incomplete ??= 'tape_gap';
+      this.#requests.gap(bytes);
+    } else {
+      if (lost && this.#answering !== undefined) this.#answering.incomplete ??= 'tape_gap';
+      this.#responses.gap(bytes);
+    }
+  }
+
+  end(direction: Direction, micros: number): void {
+    this.#micros = micros;
+    if (this.#lost) return;
+    if (direction === FROM_CLIENT) this.#requests.close();
+    else this.#responses.close();
+  }
+
+  /** The connection is over, or not taped any more. What is under way ends incomplete. */
+  finish(reason: IncompleteReason): void {
+    this.#abandon(reason);
+    this.#connection = undefined;
+  }
+
+  #onRequest(head: Http1RequestHead, framing: Framing): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (this.#pending.length >= PENDING_MAX) {
+      this.#surrender('too_large');
+      return;
+    }
+    if (this.#pending.length > 0) this.#pipelined = true;
+    this.#host.counts.http1Requests++;
+    const exchange = new LiveExchange(this.#host.nextExchangeId(), connection, head, bodyLength(framing));
+    exchange.times.requestStart = this.#requestStart;
+    this.#pending.push(exchange);
+    this.#sending = exchange;
+    this.#host.sink.request(exchange);
+  }
+
+  #onRequestBody(chunk: Uint8Array): void {
+    const exchange = this.#sending;
+    if (exchange === undefined) return;
+    exchange.requestBodyBytes += chunk.length;
+    if (exchange.followRequest) this.#host.sink.requestBody(exchange, chunk);
+  }
+
+  #onRequestGap(bytes: number): void {
+    const exchange = this.#sending;
+    if (exchange === undefined) return;
+    exchange.requestBodyBytes += bytes;
+    if (exchange.followRequest) this.#host.sink.requestGap(exchange);
+  }
+
+  #onRequestEnd(trailers: Trailers): void {
+    const exchange = this.#sending;
+    this.#requestStart = this.#micros;
+    if (exchange === undefined) return;
+    this.#sending = undefined;
+    exchange.requestDone = true;
+    exchange.times.requestEnd = this.#micros;
+    this.#host.sink.requestEnd(exchange, trailers);
+    if (exchange.responseDone) this.#complete(exchange);
+  }
+
+  #onRequestBroken(reason: BrokenReason, detail: string): void {
+    if (reason === 'gap' || this.#unproven) this.#lose();
+    else if (reason === 'unexpected_close') this.#abandonSending('client_closed');
+    else {
+      const connection = this.#connection;
+      this.#surrender('ambiguous');
+      if (connection !== undefined) this.#host.sink.ambiguous(connection, `${reason}: ${detail}`);
+    }
+  }
+
+  #onResponse(head: Http1ResponseHead, framing: Framing): void {
+    const exchange = this.#pending[0];
+    if (exchange === undefined || isInterim(head.status)) return;
+    exchange.response = head;
+    exchange.times.responseStart = this.#responseStart;
+    this.#answering = exchange;
+    this.#host.sink.response(exchange);
+    if (framing.kind === 'tunnel') this.#enterTunnel(exchange);
+  }
+
+  #onResponseBody(chunk: Uint8Array): void {
+    const exchange = this.#answering;
+    if (exchange === undefined) return;
+    exchange.responseBodyBytes += chunk.length;
+    if (exchange.followResponse) this.#host.sink.responseBody(exchange, chunk);
+  }
+
+  #onResponseGap(bytes: number): void {
+    if (this.#answering !== undefined) this.#answering.responseBodyBytes += bytes;
+  }
+
+  #onResponseEnd(): void {
+    this.#responseStart = this.#micros;
+    const exchange = this.#answering;
+    if (exchange === undefined) return;
+    this.#answering = undefined;
+    this.#pending.shift();
+    exchange.responseDone = true;
+    exchange.times.responseEnd = this.#micros;
+    this.#unproven = false;
+    if (exchange.requestDone) this.#complete(exchange);
+  }
+
+  #onResponseBroken(reason: BrokenReason, detail: string): void {
+    if (reason === 'gap' || reason === 'no_request' || this.#unproven) this.#lose();
+    else if (reason === 'unexpected_close') this.#abandon('primary_closed');
+    else {
+      const connection = this.#connection;
+      this.#surrender('ambiguous');
+      if (connection !== undefined) this.#host.sink.ambiguous(connection, `answer: ${reason}: ${detail}`);
+    }
+  }
+
+  #enterTunnel(exchange: LiveExchange): void {
+    this.#tunnel = true;
+    this.#answering = undefined;
+    this.#pending.shift();
+    if (!exchange.requestDone) {
+      exchange.requestDone = true;
+      exchange.times.requestEnd = exchange.times.responseStart;
+      this.#sending = undefined;
+      this.#host.sink.requestEnd(exchange, undefined);
+    }
+    exchange.responseDone = true;
+    exchange.times.responseEnd = this.#micros;
+    this.#complete(exchange);
+    this.#requests.tunnel();
+    this.#skip(FROM_CLIENT, Infinity);
+    this.#skip(FROM_PRIMARY, Infinity);
+  }
+
+  #complete(exchange: LiveExchange): void {
+    const { counts, sink } = this.#host;
+    counts.exchanges++;
+    if (exchange.incomplete !== undefined) counts.incomplete[exchange.incomplete]++;
+    sink.done(exchange);
+  }
+
+  /** The framing is unknown from here on; waits for a place where it can be known again. */
+  #lose(): void {
+    this.#abandon('tape_gap');
+    this.#losses++;
+    this.#lost = true;
+    if (this.#pipelined || this.#losses > LOSSES_MAX) this.#surrender('tape_gap');
+  }
+
+  #resume(): boolean {
+    this.#lost = false;
+    this.#unproven = true;
+    this.#requests.reset();
+    this.#responses.reset();
+    this.#host.counts.resynchronised++;
+    return true;
+  }
+
+  #surrender(reason: IncompleteReason): void {
+    this.#abandon(reason);
+    this.#lost = true;
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#host.counts.givenUp++;
+    this.#skip(FROM_CLIENT, Infinity);
+    this.#skip(FROM_PRIMARY, Infinity);
+    this.#host.giveUp(connection);
+  }
+
+  /** The request under way will not become whole; its answer may still come. */
+  #abandonSending(reason: IncompleteReason): void {
+    const exchange = this.#sending;
+    if (exchange === undefined) return;
+    this.#sending = undefined;
+    exchange.incomplete ??= reason;
+    exchange.requestDone = true;
+    this.#host.sink.requestGap(exchange);
+    if (exchange.responseDone) this.#complete(exchange);
+  }
+
+  #abandon(reason: IncompleteReason): void {
+    const answered = this.#sending?.responseDone === true ? this.#sending : undefined;
+    this.#sending = undefined;
+    this.#answering = undefined;
+    for (const exchange of answered === undefined ? this.#pending : [answered, ...this.#pending]) {
+      exchange.incomplete ??= reason;
+      this.#complete(exchange);
+    }
+    this.#pending.length = 0;
+  }
+
+  #skip(direction: Direction, bytes: number): void {
+    if (this.#connection !== undefined) this.#host.skip(this.#connection, direction, this.#offsets[direction], bytes);
+  }
+}
+
+function isInterim(status: number): boolean {
+  return status < 200 && status !== 101;
+}
+
+function bodyLength(framing: Framing): BodyLength {
+  if (framing.kind === 'length') return framing.bytes;
+  return framing.kind === 'chunked' ? 'chunked' : 'none';
+}

@@ -1,0 +1,236 @@
+import { zeroCounts } from '../kit/counts.ts';
+import { safeMethod } from '../model/method.ts';
+import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
+import type { Connection, NotMirroredReason, RequestHead } from '../model/exchange.ts';
+import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
+import type { CompiledPolicy } from '../model/match.ts';
+import type { Pair, PairResult } from '../model/pair.ts';
+import type { ExchangeSink, LiveExchange } from './exchange.ts';
+
+/** Where copies of one policy go: a mirror, or the control. */
+export interface CopyTarget {
+  readonly name: string;
+  /** Starts a copy, or says why not. */
+  copy(request: CopyRequest): Copy | NotMirroredReason;
+}
+
+export interface RunningPolicy {
+  readonly name: string;
+  readonly compiled: CompiledPolicy;
+  readonly included: (request: RequestHead, connection: Connection) => boolean;
+  readonly holdWrites: boolean;
+  readonly targets: readonly RunningTarget[];
+  /** The longest answer that is kept to compare it, bytes. */
+  readonly bodyBytes: number;
+  readonly counts: PolicyCounts;
+  paused: boolean;
+}
+
+export interface RunningTarget {
+  readonly target: CopyTarget;
+  readonly counts: TargetCounts;
+}
+
+export interface PolicyCounts {
+  matched: number;
+  sampled: number;
+}
+
+export interface TargetCounts {
+  /** Requests that no copy was begun of, by reason. Those given up later are counted by the target itself. */
+  readonly notMirrored: Record<NotMirroredReason, number>;
+  readonly pairs: { same: number; different: number; incomplete: number };
+}
+
+export function createTargetCounts(): TargetCounts {
+  return { notMirrored: zeroCounts(NOT_MIRRORED_REASONS), pairs: { same: 0, different: 0, incomplete: 0 } };
+}
+
+export interface PolicyRunnerOptions {
+  readonly policies: readonly RunningPolicy[];
+  /** Whether a request is a copy that this program made. */
+  readonly isOwnCopy: (request: RequestHead) => boolean;
+  readonly compare: (pair: Pair) => PairResult;
+  /** Answers of the primary kept for comparison, over all exchanges, bytes. */
+  readonly keptBytes: number;
+}
+
+/** What is kept with an exchange that is being copied. */
+interface Attachment {
+  readonly copies: CopyInProgress[];
+  readonly body: Uint8Array[];
+  bodyBytes: number;
+  /** The answer is too long to be kept, or was not seen whole. */
+  cut: boolean;
+  readonly bodyLimit: number;
+  over: boolean;
+}
+
+interface CopyInProgress {
+  readonly policy: RunningPolicy;
+  readonly running: RunningTarget;
+  copy: Copy | undefined;
+  outcome: CopyOutcome | undefined;
+}
+
+/** Applies the policies of a tap to its exchanges: what is copied where, and what both sides answered. */
+export class PolicyRunner implements ExchangeSink {
+  readonly #options: PolicyRunnerOptions;
+  #keptBytes = 0;
+
+  constructor(options: PolicyRunnerOptions) {
+    this.#options = options;
+  }
+
+  request(exchange: LiveExchange): void {
+    const own = this.#options.isOwnCopy(exchange.request);
+    let attachment: Attachment | undefined;
+    for (const policy of this.#options.policies) {
+      const reason = decide(policy, exchange, own);
+      if (reason === undefined) attachment = this.#start(policy, exchange, attachment);
+      else for (const { counts } of policy.targets) counts.notMirrored[reason]++;
+    }
+    if (attachment === undefined || attachment.copies.length === 0) return;
+    exchange.attachment = attachment;
+    exchange.followRequest = exchange.requestBody !== 'none';
+    exchange.followResponse = true;
+  }
+
+  requestBody(exchange: LiveExchange, chunk: Uint8Array): void {
+    for (const { copy } of copiesOf(exchange)) copy?.write(chunk);
+  }
+
+  requestGap(exchange: LiveExchange): void {
+    for (const { copy } of copiesOf(exchange)) copy?.abort(exchange.incomplete === 'client_closed' ? 'client_closed' : 'tape_gap');
+  }
+
+  requestEnd(exchange: LiveExchange, trailers: readonly (readonly [string, string])[] | undefined): void {
+    for (const { copy } of copiesOf(exchange)) copy?.end(trailers);
+  }
+
+  response(): void {}
+
+  responseBody(exchange: LiveExchange, chunk: Uint8Array): void {
+    const attachment = attachmentOf(exchange);
+    if (attachment === undefined || attachment.cut) return;
+    const bytes = attachment.bodyBytes + chunk.length;
+    if (bytes > attachment.bodyLimit || this.#keptBytes + chunk.length > this.#options.keptBytes) {
+      this.#forget(attachment);
+      attachment.cut = true;
+      exchange.followResponse = false;
+      return;
+    }
+    attachment.body.push(Buffer.from(chunk));
+    attachment.bodyBytes = bytes;
+    this.#keptBytes += chunk.length;
+  }
+
+  done(exchange: LiveExchange): void {
+    const attachment = attachmentOf(exchange);
+    if (attachment === undefined) return;
+    attachment.over = true;
+    if (!exchange.requestDone) for (const { copy } of attachment.copies) copy?.abort(abortReason(exchange));
+    if (attachment.copies.every(({ outcome }) => outcome !== undefined)) this.#settle(exchange, attachment);
+  }
+
+  ambiguous(): void {
+    for (const { targets } of this.#options.policies) {
+      for (const { counts } of targets) counts.notMirrored.ambiguous++;
+    }
+  }
+
+  #start(policy: RunningPolicy, exchange: LiveExchange, given: Attachment | undefined): Attachment {
+    const attachment = given ?? {
+      copies: [],
+      body: [],
+      bodyBytes: 0,
+      cut: false,
+      bodyLimit: policy.bodyBytes,
+      over: false,
+    };
+    for (const running of policy.targets) {
+      const inProgress: CopyInProgress = { policy, running, copy: undefined, outcome: undefined };
+      const started = running.target.copy({
+        id: exchange.id,
+        head: exchange.request,
+        body: exchange.requestBody,
+        connectionId: exchange.connection.id,
+        onDone: (outcome) => this.#answered(exchange, attachment, inProgress, outcome),
+      });
+      if (typeof started === 'string') {
+        running.counts.notMirrored[started]++;
+        continue;
+      }
+      inProgress.copy = started;
+      attachment.copies.push(inProgress);
+    }
+    return attachment;
+  }
+
+  #answered(exchange: LiveExchange, attachment: Attachment, inProgress: CopyInProgress, outcome: CopyOutcome): void {
+    inProgress.outcome = outcome;
+    inProgress.copy = undefined;
+    if (attachment.over && attachment.copies.every((copy) => copy.outcome !== undefined)) this.#settle(exchange, attachment);
+  }
+
+  /** The primary and every mirror are done with this request. */
+  #settle(exchange: LiveExchange, attachment: Attachment): void {
+    for (const { policy, running, outcome } of attachment.copies) {
+      const { pairs } = running.counts;
+      if (outcome?.kind === 'not_mirrored') continue;
+      if (outcome?.kind !== 'answered' || exchange.incomplete !== undefined || attachment.cut) {
+        pairs.incomplete++;
+        continue;
+      }
+      const result = this.#options.compare({
+        policy: policy.name,
+        mirror: running.target.name,
+        exchange,
+        body: attachment.body,
+        answer: outcome.answer,
+      });
+      pairs[result]++;
+    }
+    this.#forget(attachment);
+    exchange.attachment = undefined;
+  }
+
+  #forget(attachment: Attachment): void {
+    this.#keptBytes -= attachment.bodyBytes;
+    attachment.bodyBytes = 0;
+    attachment.body.length = 0;
+  }
+}
+
+/** Why no copy of this request is to be made; undefined when one is. */
+function decide(policy: RunningPolicy, exchange: LiveExchange, own: boolean): NotMirroredReason | undefined {
+  const { request, connection } = exchange;
+  if (!policy.compiled.matches(request, connection)) return 'not_matched';
+  policy.counts.matched++;
+  if (own) return 'loop';
+  if (!policy.included(request, connection)) return 'not_sampled';
+  policy.counts.sampled++;
+  if (request.method === 'CONNECT' || isWebSocket(request)) return 'upgrade';
+  if (policy.holdWrites && !safeMethod(request.method)) return 'unsafe_method';
+  return policy.paused ? 'paused' : undefined;
+}
+
+function isWebSocket(request: RequestHead): boolean {
+  return request.header('upgrade')?.toLowerCase() === 'websocket';
+}
+
+function abortReason(exchange: LiveExchange): NotMirroredReason {
+  if (exchange.incomplete === 'ambiguous') return 'ambiguous';
+  return exchange.incomplete === 'tape_gap' ? 'tape_gap' : 'client_closed';
+}
+
+function attachmentOf(exchange: LiveExchange): Attachment | undefined {
+  // Only `request` above sets it, and only to this type.
+  return exchange.attachment as Attachment | undefined;
+}
+
+const NONE: readonly CopyInProgress[] = [];
+
+function copiesOf(exchange: LiveExchange): readonly CopyInProgress[] {
+  return attachmentOf(exchange)?.copies ?? NONE;
+}

@@ -1,0 +1,171 @@
+import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import type { Direction } from '../model/tape.ts';
+import type { DecoderLimits } from '../wire/http1/decoder.ts';
+import { sniffClient } from '../wire/sniff.ts';
+import { createObserverCounts } from './counts.ts';
+import type { ExchangeSink } from './exchange.ts';
+import { FollowedConnection } from './followed-connection.ts';
+import { Http1Connection } from './http1-connection.ts';
+import type { ConnectionHost } from './http1-connection.ts';
+import type { TapeEvents } from './tape-reader.ts';
+
+/** The part of a tape reader that answers the live worker. */
+export interface TapeAnswers {
+  skip(slot: number, connection: number, direction: Direction, offset: number, bytes: number): void;
+  giveUp(slot: number, connection: number): void;
+}
+
+export interface TapObserverOptions {
+  readonly tap: string;
+  readonly sink: ExchangeSink;
+  readonly limits: DecoderLimits;
+  /** Connections followed at once. */
+  readonly connections: number;
+  /** Start of every exchange id; unlike that of every other observer, also of its own predecessors. */
+  readonly idPrefix: string;
+  readonly answers: TapeAnswers;
+}
+
+interface Followed {
+  readonly connection: FollowedConnection;
+  /** Undefined until the first bytes show what protocol it is, and for one that is not understood. */
+  decoder: Http1Connection | undefined;
+  /** Bytes from the client that are too few to tell the protocol. */
+  first: Uint8Array | undefined;
+  opaque: boolean;
+  readonly midstream: boolean;
+}
+
+/** Decoders kept for the next connections. */
+const SPARE_MAX = 1024;
+
+/** Turns one tape's records into exchanges. */
+export class TapObserver implements TapeEvents {
+  readonly counts = createObserverCounts();
+  readonly #options: TapObserverOptions;
+  readonly #followed = new Map<number, Followed>();
+  /** Which connection has a slot: a new one in it means that the end of the old one was lost. */
+  readonly #slots = new Map<number, number>();
+  readonly #spare: Http1Connection[] = [];
+  readonly #host: ConnectionHost;
+  #exchanges = 0;
+
+  constructor(options: TapObserverOptions) {
+    this.#options = options;
+    this.#host = {
+      sink: options.sink,
+      counts: this.counts,
+      limits: options.limits,
+      nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
+      skip: ({ slot, id }, direction, offset, bytes) => options.answers.skip(slot, id, direction, offset, bytes),
+      giveUp: ({ slot, id }) => options.answers.giveUp(slot, id),
+    };
+  }
+
+  /** Connections followed now. */
+  get connections(): number {
+    return this.#followed.size;
+  }
+
+  open(id: number, midstream: boolean, note: Uint8Array): void {
+    this.#drop(id);
+    if (this.#followed.size >= this.#options.connections) {
+      this.counts.tooMany++;
+      return;
+    }
+    const connection = new FollowedConnection(this.#options.tap, id, latin1(note));
+    const before = this.#slots.get(connection.slot);
+    if (before !== undefined && before !== id) this.#drop(before);
+    this.#slots.set(connection.slot, id);
+    this.#followed.set(id, { connection, decoder: undefined, first: undefined, opaque: false, midstream });
+  }
+
+  data(id: number, direction: Direction, chunk: Uint8Array, micros: number): void {
+    const followed = this.#followed.get(id);
+    if (followed === undefined || followed.opaque) return;
+    const decoder = followed.decoder;
+    if (decoder !== undefined) decoder.data(direction, chunk, micros);
+    else this.#begin(followed, direction, chunk, micros);
+  }
+
+  gap(id: number, direction: Direction, bytes: number, lost: boolean, micros: number): void {
+    const followed = this.#followed.get(id);
+    if (followed === undefined || followed.opaque) return;
+    followed.decoder ??= this.#decoder(followed);
+    followed.decoder.gap(direction, bytes, lost, micros);
+  }
+
+  end(id: number, direction: Direction, micros: number): void {
+    this.#followed.get(id)?.decoder?.end(direction, micros);
+  }
+
+  close(id: number): void {
+    this.#drop(id);
+  }
+
+  leave(id: number): void {
+    const followed = this.#followed.get(id);
+    followed?.decoder?.finish('tape_gap');
+    this.#drop(id);
+  }
+
+  /** Ends everything that is under way, as when the observer itself ends. */
+  abandon(): void {
+    for (const id of this.#followed.keys()) this.leave(id);
+  }
+
+  #begin(followed: Followed, direction: Direction, chunk: Uint8Array, micros: number): void {
+    if (direction === FROM_PRIMARY && followed.first === undefined && !followed.midstream) {
+      this.#giveUp(followed, 'other');
+      return;
+    }
+    const bytes = followed.first === undefined ? chunk : joined(followed.first, chunk);
+    const protocol = direction === FROM_CLIENT ? sniffClient(bytes) : 'http1';
+    if (protocol === 'more') {
+      followed.first = bytes.slice();
+      return;
+    }
+    followed.first = undefined;
+    if (protocol !== 'http1') {
+      this.#giveUp(followed, protocol);
+      return;
+    }
+    followed.decoder = this.#decoder(followed);
+    followed.decoder.data(direction, bytes, micros);
+  }
+
+  #decoder(followed: Followed): Http1Connection {
+    const decoder = this.#spare.pop() ?? new Http1Connection(this.#host);
+    decoder.begin(followed.connection, followed.midstream);
+    return decoder;
+  }
+
+  #giveUp(followed: Followed, protocol: 'http2' | 'tls' | 'other'): void {
+    followed.opaque = true;
+    this.counts.opaque[protocol]++;
+    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const) this.#host.skip(followed.connection, direction, 0, Infinity);
+    this.#host.giveUp(followed.connection);
+  }
+
+  #drop(id: number): void {
+    const followed = this.#followed.get(id);
+    if (followed === undefined) return;
+    this.#followed.delete(id);
+    const { slot } = followed.connection;
+    if (this.#slots.get(slot) === id) this.#slots.delete(slot);
+    if (followed.decoder === undefined) return;
+    followed.decoder.finish('client_closed');
+    if (this.#spare.length < SPARE_MAX) this.#spare.push(followed.decoder);
+  }
+}
+
+function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
+  const both = new Uint8Array(head.length + tail.length);
+  both.set(head);
+  both.set(tail, head.length);
+  return both;
+}
+
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes).latin1Slice();
+}

@@ -1,0 +1,66 @@
+import type { BreakerState, MirrorStats } from '../mirror/stats.ts';
+import type { ObserverCounts } from '../observe/counts.ts';
+import type { PolicyCounts, TargetCounts } from '../observe/policy-runner.ts';
+import type { LiveListenerOptions } from '../live/listener.ts';
+import type { EndpointStatus } from '../model/status.ts';
+import type { Policy } from '../model/policy.ts';
+import type { ListenerSettings, ObserverSettings } from '../model/settings.ts';
+import type { Tape } from '../model/tape.ts';
+import type { TlsBundle } from '../live/tls-server.ts';
+
+/** What a live worker is started with, told, and tells. */
+export type LiveWorkerData = LiveListenerOptions;
+export type ToLive =
+  | { readonly kind: 'observe'; readonly tapes: readonly Tape[] }
+  | { readonly kind: 'reload'; readonly settings: ListenerSettings }
+  | { readonly kind: 'certificates'; readonly certificates: TlsBundle }
+  | { readonly kind: 'drain' }
+  | { readonly kind: 'close' };
+export type FromLive =
+  | { readonly kind: 'listening'; readonly port: number }
+  | { readonly kind: 'refused'; readonly message: string; readonly where: string; readonly hint: string }
+  | { readonly kind: 'endpoints'; readonly endpoints: readonly EndpointStatus[] }
+  | { readonly kind: 'drained' };
+
+/** What an observer is started with, told, and tells. */
+export interface ObserverWorkerData {
+  readonly tap: string;
+  readonly tape: Tape;
+  readonly settings: ObserverSettings;
+  readonly policies: readonly Policy[];
+  /** Names of policies that are paused. */
+  readonly paused: readonly string[];
+  /** Connections that the live worker may have open. */
+  readonly connections: number;
+  readonly idPrefix: string;
+  /** Secret by which copies are known again. */
+  readonly markerKey: Uint8Array;
+}
+export type ToObserver =
+  | { readonly kind: 'policies'; readonly policies: readonly Policy[]; readonly paused: readonly string[] }
+  | { readonly kind: 'paused'; readonly paused: readonly string[] }
+  /** Ends when the tape is empty and no copy is under way. */
+  | { readonly kind: 'drain' };
+export type FromObserver = { readonly kind: 'report'; readonly report: ObserverReport } | { readonly kind: 'drained' };
+
+/** Everything one observer has counted since it began; main keeps the last one of each. */
+export interface ObserverReport {
+  readonly counts: ObserverCounts;
+  readonly connections: number;
+  readonly heapBytes: number;
+  readonly policies: readonly PolicyReport[];
+}
+
+export interface PolicyReport {
+  readonly name: string;
+  readonly counts: PolicyCounts;
+  readonly targets: readonly TargetReport[];
+}
+
+export interface TargetReport {
+  readonly name: string;
+  readonly control: boolean;
+  readonly counts: TargetCounts;
+  readonly mirror: MirrorStats;
+  readonly breaker: BreakerState;
+}

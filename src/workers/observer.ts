@@ -1,0 +1,45 @@
+import { readlinkSync } from 'node:fs';
+import os from 'node:os';
+import { parentPort, workerData } from 'node:worker_threads';
+import { ObserverThread } from './observer-thread.ts';
+import type { FromObserver, ObserverWorkerData, ToObserver } from './messages.ts';
+
+/** An observer's thread: reads one tape, at a lower priority than the live workers. */
+const REPORT_MS = 1000;
+const NICE = 10;
+
+function lowerPriority(): void {
+  try {
+    // On Linux the priority belongs to the thread; /proc names the one that asks.
+    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
+    os.setPriority(thread, NICE);
+  } catch {
+    // Elsewhere, or where it is forbidden, observers run at the same priority.
+  }
+}
+
+function tell(message: FromObserver): void {
+  parentPort?.postMessage(message);
+}
+
+lowerPriority();
+const observer = new ObserverThread(workerData as ObserverWorkerData);
+parentPort?.on('message', (message: ToObserver) => {
+  switch (message.kind) {
+    case 'policies':
+      observer.setPolicies(message.policies, message.paused);
+      break;
+    case 'paused':
+      observer.setPaused(message.paused);
+      break;
+    case 'drain':
+      void observer.drain().then(() => {
+        tell({ kind: 'report', report: observer.report() });
+        tell({ kind: 'drained' });
+        parentPort?.close();
+        process.exit(0);
+      });
+  }
+});
+setInterval(() => tell({ kind: 'report', report: observer.report() }), REPORT_MS);
+observer.start();
