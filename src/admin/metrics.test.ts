@@ -1,0 +1,85 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { test } from 'node:test';
+import { exampleMirror, examplePolicy, exampleSummary, exampleTap } from '../../test/fixtures/status.ts';
+import { DURATION_BUCKETS_SECONDS, METRICS } from '../model/metrics.ts';
+import type { MetricsInput } from './metrics.ts';
+import { metricsText } from './metrics.ts';
+
+const input: MetricsInput = {
+  summary: exampleSummary,
+  taps: [exampleTap],
+  policies: [examplePolicy],
+  durations: [
+    { role: 'primary', policy: '', counts: DURATION_BUCKETS_SECONDS.map(() => 1).concat(1), sumSeconds: 99 },
+  ],
+};
+
+function valuesOf(text: string): Map<string, number> {
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const at = line.lastIndexOf(' ');
+      return [line.slice(0, at), Number(line.slice(at + 1))];
+    }),
+  );
+}
+
+const cases: readonly (readonly [series: string, value: number])[] = [
+  ['understudy_build_info{version="0.1.0"}', 1],
+  ['understudy_start_time_seconds', 1_767_225_600],
+  ['understudy_live_connections{tap="orders"}', 3],
+  ['understudy_live_bytes_total{tap="orders",direction="in"}', 12_000],
+  ['understudy_live_bytes_total{tap="orders",direction="out"}', 480_000],
+  ['understudy_tape_dropped_bytes_total{tap="orders"}', 0],
+  ['understudy_observer_restarts_total{tap="orders"}', 1],
+  ['understudy_unfollowed_connections_total{tap="orders",reason="opaque_http2"}', 2],
+  ['understudy_endpoint_up{tap="orders",endpoint="http://127.0.0.1:3000"}', 1],
+  ['understudy_endpoint_up{tap="orders",endpoint="http://127.0.0.1:3009"}', 0],
+  ['understudy_requests_total{tap="orders",protocol="http1"}', 120],
+  ['understudy_exchanges_total{tap="orders"}', 119],
+  ['understudy_exchanges_incomplete_total{tap="orders",reason="ambiguous"}', 1],
+  ['understudy_mirrored_total{policy="orders-v2",mirror="v2"}', 90],
+  ['understudy_not_mirrored_total{policy="orders-v2",mirror="v2",reason="unsafe_method"}', 20],
+  ['understudy_mirror_responses_total{policy="orders-v2",mirror="v2",class="5xx"}', 3],
+  ['understudy_mirror_failures_total{policy="orders-v2",mirror="v2",reason="timeout"}', 2],
+  ['understudy_compared_total{policy="orders-v2",mirror="v2",result="different"}', 7],
+  ['understudy_policy_paused{policy="orders-v2"}', 0],
+  ['understudy_config_reloads_total{result="reloaded"}', 1],
+  [
+    'understudy_request_duration_seconds_count{role="primary",policy=""}',
+    DURATION_BUCKETS_SECONDS.length + 1,
+  ],
+];
+const shown = valuesOf(metricsText(input));
+for (const [series, value] of cases) {
+  test(`${series} is ${value}`, () => equal(shown.get(series), value));
+}
+
+test('shows reasons that have not happened yet as zero', () => {
+  equal(shown.get('understudy_not_mirrored_total{policy="orders-v2",mirror="v2",reason="loop"}'), 0);
+});
+
+test('shows a control beside the mirrors, and a paused policy and an open breaker', () => {
+  const control = { ...exampleMirror, name: 'control', breaker: 'open' as const };
+  const state = { kind: 'paused', by: 'operator', reason: '', since: 0 } as const;
+  const text = metricsText({ ...input, policies: [{ ...examplePolicy, control, state }] });
+  match(text, /^understudy_mirrored_total\{policy="orders-v2",mirror="control"\} 90$/m);
+  match(text, /^understudy_mirror_breaker_open\{policy="orders-v2",mirror="control"\} 1$/m);
+  match(text, /^understudy_policy_paused\{policy="orders-v2"\} 1$/m);
+});
+
+test('shows every declared metric, so that none is documented and never written', () => {
+  const declared = metricsText(input)
+    .split('\n')
+    .filter((line) => line.startsWith('# TYPE '))
+    .map((line) => line.split(' ')[2]);
+  deepEqual(new Set(declared), new Set(Object.values(METRICS).map((metric) => metric.name)));
+});
+
+test('names and units follow the conventions of Prometheus', () => {
+  for (const metric of Object.values(METRICS)) {
+    match(metric.name, /^understudy_[a-z_]+$/);
+    equal(metric.name.endsWith('_total'), metric.type === 'counter', metric.name);
+    ok(metric.help.endsWith('.'), metric.name);
+  }
+});

@@ -1,0 +1,93 @@
+import type { Metric } from '../kit/metrics.ts';
+import { MetricRegistry } from '../kit/metrics.ts';
+import { METRICS } from '../model/metrics.ts';
+import type { DurationStatus, MirrorStatus, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
+
+/** Everything that `/metrics` is made from. */
+export interface MetricsInput {
+  readonly summary: Summary;
+  readonly taps: readonly TapStatus[];
+  readonly policies: readonly PolicyStatus[];
+  readonly durations: readonly DurationStatus[];
+}
+
+/** Prometheus text of an instance's state. What is gone from the state is gone from the text too. */
+export function metricsText(input: MetricsInput): string {
+  const registry = new MetricRegistry({ overflow: METRICS.valuesDropped });
+  const { summary } = input;
+  registry.metric(METRICS.buildInfo).set({ version: summary.version }, 1);
+  registry.metric(METRICS.startTime).set({}, summary.startedAt / 1000);
+  setEach(registry.metric(METRICS.configReloads), {}, 'result', summary.configReloads);
+  for (const tap of input.taps) setTap(registry, tap);
+  for (const policy of input.policies) setPolicy(registry, policy);
+  for (const { role, policy, counts, sumSeconds } of input.durations) {
+    registry.metric(METRICS.requestDuration).setHistogram({ role, policy }, { counts, sum: sumSeconds });
+  }
+  return registry.expose();
+}
+
+function setTap(registry: MetricRegistry, status: TapStatus): void {
+  const tap = status.name;
+  const set = (definition: (typeof METRICS)['tapeUsed'], value: number): void =>
+    registry.metric(definition).set({ tap }, value);
+  set(METRICS.liveConnections, status.connections.open);
+  set(METRICS.liveAccepted, status.connections.accepted);
+  set(METRICS.liveRefused, status.connections.refused);
+  setEach(registry.metric(METRICS.liveClosed), { tap }, 'reason', status.closed);
+  setEach(registry.metric(METRICS.liveBytes), { tap }, 'direction', status.bytes);
+  for (const endpoint of status.endpoints) {
+    const labels = { tap, endpoint: endpoint.url };
+    registry.metric(METRICS.endpointUp).set(labels, endpoint.state === 'up' ? 1 : 0);
+    registry.metric(METRICS.endpointFailures).set(labels, endpoint.failures);
+  }
+  set(METRICS.tapeCapacity, status.tape.capacityBytes);
+  set(METRICS.tapeUsed, status.tape.usedBytes);
+  set(METRICS.tapeDropped, status.tape.droppedBytes);
+  setEach(registry.metric(METRICS.unfollowed), { tap }, 'reason', status.unfollowed);
+  set(METRICS.resynchronised, status.resynchronised);
+  set(
+    METRICS.observerRestarts,
+    status.observers.reduce((sum, observer) => sum + observer.restarts, 0),
+  );
+  setEach(registry.metric(METRICS.requests), { tap }, 'protocol', status.requests);
+  set(METRICS.exchanges, status.exchanges);
+  setEach(registry.metric(METRICS.incomplete), { tap }, 'reason', status.incomplete);
+}
+
+function setPolicy(registry: MetricRegistry, status: PolicyStatus): void {
+  const policy = status.name;
+  registry.metric(METRICS.policyPaused).set({ policy }, status.state.kind === 'paused' ? 1 : 0);
+  registry.metric(METRICS.policyMatched).set({ policy }, status.matched);
+  registry.metric(METRICS.policySampled).set({ policy }, status.sampled);
+  const { control } = status;
+  for (const mirror of control === undefined ? status.mirrors : [...status.mirrors, control]) {
+    setMirror(registry, policy, mirror);
+  }
+}
+
+const BREAKER_VALUES = { closed: 0, 'half-open': 0.5, open: 1 } as const;
+
+function setMirror(registry: MetricRegistry, policy: string, status: MirrorStatus): void {
+  const labels = { policy, mirror: status.name };
+  registry.metric(METRICS.mirrored).set(labels, status.mirrored);
+  setEach(registry.metric(METRICS.notMirrored), labels, 'reason', status.notMirrored);
+  setEach(registry.metric(METRICS.mirrorResponses), labels, 'class', status.responses);
+  setEach(registry.metric(METRICS.mirrorFailures), labels, 'reason', status.failures);
+  registry.metric(METRICS.mirrorInFlight).set(labels, status.inFlight);
+  registry.metric(METRICS.mirrorQueued).set(labels, status.queued);
+  registry.metric(METRICS.mirrorBuffered).set(labels, status.bufferedBytes);
+  registry.metric(METRICS.mirrorBreaker).set(labels, BREAKER_VALUES[status.breaker]);
+  setEach(registry.metric(METRICS.compared), labels, 'result', status.pairs);
+}
+
+/** One series per key; zeros too, so that a rate can be taken from the first event on. */
+function setEach<Label extends string, Key extends Label>(
+  metric: Metric<Label>,
+  base: Readonly<Record<Exclude<Label, Key>, string>>,
+  key: Key,
+  values: Readonly<Record<string, number>>,
+): void {
+  for (const [name, value] of Object.entries(values)) {
+    metric.set({ ...base, [key]: name } as Readonly<Record<Label, string>>, value);
+  }
+}
