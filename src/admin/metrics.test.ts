@@ -1,17 +1,23 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { exampleMirror, examplePolicy, exampleSummary, exampleTap } from '../../test/fixtures/status.ts';
-import { DURATION_BUCKETS_SECONDS, METRICS } from '../model/metrics.ts';
+import type { Histogram } from '../kit/histogram.ts';
+import { createHistogram, record } from '../kit/histogram.ts';
+import { METRICS } from '../model/metrics.ts';
 import type { MetricsInput } from './metrics.ts';
 import { metricsText } from './metrics.ts';
+
+function histogramOf(...micros: readonly number[]): Histogram {
+  const histogram = createHistogram();
+  for (const value of micros) record(histogram, value);
+  return histogram;
+}
 
 const input: MetricsInput = {
   summary: exampleSummary,
   taps: [exampleTap],
   policies: [examplePolicy],
-  durations: [
-    { role: 'primary', policy: '', counts: DURATION_BUCKETS_SECONDS.map(() => 1).concat(1), sumSeconds: 99 },
-  ],
+  durations: [{ role: 'primary', policy: '', histogram: histogramOf(100, 256, 257, 1_000_000, 500_000_000) }],
 };
 
 function valuesOf(text: string): Map<string, number> {
@@ -45,10 +51,14 @@ const cases: readonly (readonly [series: string, value: number])[] = [
   ['understudy_compared_total{policy="orders-v2",mirror="v2",result="different"}', 7],
   ['understudy_policy_paused{policy="orders-v2"}', 0],
   ['understudy_config_reloads_total{result="reloaded"}', 1],
-  [
-    'understudy_request_duration_seconds_count{role="primary",policy=""}',
-    DURATION_BUCKETS_SECONDS.length + 1,
-  ],
+  ['understudy_request_duration_seconds_count{role="primary",policy=""}', 5],
+  ['understudy_request_duration_seconds_sum{role="primary",policy=""}', 501.000613],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="0.000256"}', 2],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="0.000512"}', 3],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="0.524288"}', 3],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="1.048576"}', 4],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="67.108864"}', 4],
+  ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="+Inf"}', 5],
 ];
 const shown = valuesOf(metricsText(input));
 for (const [series, value] of cases) {

@@ -1,6 +1,8 @@
+import type { Histogram } from '../kit/histogram.ts';
+import type { HistogramValue } from '../kit/metric-definition.ts';
 import type { Metric } from '../kit/metrics.ts';
 import { MetricRegistry } from '../kit/metrics.ts';
-import { METRICS } from '../model/metrics.ts';
+import { DURATION_EDGES, METRICS } from '../model/metrics.ts';
 import type { DurationStatus, MirrorStatus, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 
 /** Everything that `/metrics` is made from. */
@@ -20,10 +22,20 @@ export function metricsText(input: MetricsInput): string {
   setEach(registry.metric(METRICS.configReloads), {}, 'result', summary.configReloads);
   for (const tap of input.taps) setTap(registry, tap);
   for (const policy of input.policies) setPolicy(registry, policy);
-  for (const { role, policy, counts, sumSeconds } of input.durations) {
-    registry.metric(METRICS.requestDuration).setHistogram({ role, policy }, { counts, sum: sumSeconds });
+  for (const { role, policy, histogram } of input.durations) {
+    registry.metric(METRICS.requestDuration).setHistogram({ role, policy }, durationValue(histogram));
   }
   return registry.expose();
+}
+
+function durationValue({ buckets, sumMicros }: Histogram): HistogramValue {
+  let from = 0;
+  const counts = [...DURATION_EDGES, buckets.length - 1].map((last) => {
+    let count = 0;
+    for (; from <= last; from++) count += buckets[from] ?? 0;
+    return count;
+  });
+  return { counts, sum: sumMicros / 1e6 };
 }
 
 function setTap(registry: MetricRegistry, status: TapStatus): void {

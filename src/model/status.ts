@@ -1,4 +1,5 @@
 import type { Counts } from '../kit/counts.ts';
+import type { Histogram } from '../kit/histogram.ts';
 import type { IncompleteReason, MirrorFailure, NotMirroredReason } from './exchange.ts';
 
 /**
@@ -158,9 +159,7 @@ export interface DurationStatus {
   readonly role: 'primary' | 'mirror' | 'control';
   /** Empty for a primary's requests that no policy copies. */
   readonly policy: string;
-  /** How many fell into each bucket of `DURATION_BUCKETS_SECONDS`, not cumulative; the last one is for longer ones. */
-  readonly counts: readonly number[];
-  readonly sumSeconds: number;
+  readonly histogram: Histogram;
 }
 
 /** Something that happened; sent as server-sent events, `type` as the event's name. */
