@@ -39,7 +39,13 @@ export interface SocketEnd {
 }
 
 /** Why an exchange is not whole; label of `understudy_incomplete_total`. */
-export const INCOMPLETE_REASONS = ['tape_gap', 'ambiguous', 'client_closed', 'primary_closed', 'too_large'] as const;
+export const INCOMPLETE_REASONS = [
+  'tape_gap',
+  'ambiguous',
+  'client_closed',
+  'primary_closed',
+  'too_large',
+] as const;
 export type IncompleteReason = (typeof INCOMPLETE_REASONS)[number];
 
 /** Times in microseconds since the Unix epoch, taken on the live worker; 0 while not seen. */
@@ -77,6 +83,10 @@ export const NOT_MIRRORED_REASONS = [
   'loop',
   'upgrade',
   'client_closed',
+  /** The live request took longer than a copy may; also what holds a place without end on purpose. */
+  'client_slow',
+  /** JSON that has to be redacted could not be read. */
+  'redaction_failed',
 ] as const;
 export type NotMirroredReason = (typeof NOT_MIRRORED_REASONS)[number];
 
