@@ -1,3 +1,4 @@
+import type { Subscription } from '../kit/broadcast.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Settings } from './settings.ts';
 import type { AdminEvent, PolicyStatus, Summary, TapStatus } from './status.ts';
@@ -15,8 +16,8 @@ export interface AdminSource {
   metrics(): string;
   /** Whether traffic may be sent here: every listener listens and the instance is not draining. */
   ready(): Readiness;
-  /** What happens from now on, until `signal` aborts. A reader that is too slow misses events; the source never waits. */
-  events(signal: AbortSignal): AsyncIterable<AdminEvent>;
+  /** What happens from now on, until `signal` aborts. A reader that is too slow misses some; the source never waits. */
+  events(signal: AbortSignal): Subscription<AdminEvent>;
 }
 
 export interface Readiness {
