@@ -1,0 +1,61 @@
+import type { Connection } from './exchange.ts';
+import type { Match, Policy } from './policy.ts';
+
+/** A policy for tests: copies everything to nowhere. */
+export function testPolicy(part: Partial<Policy> = {}): Policy {
+  return {
+    name: 'test',
+    taps: [],
+    matches: [],
+    exclude: [],
+    fraction: { numerator: 100, denominator: 100 },
+    sampleBy: { kind: 'random' },
+    mirrors: [],
+    control: undefined,
+    order: 'none',
+    writes: 'hold',
+    rewrite: {
+      host: 'preserve',
+      path: undefined,
+      headers: { set: {}, add: {}, remove: [] },
+      redact: { headers: [], queryParams: [], jsonFields: [] },
+    },
+    limits: {
+      concurrency: 64,
+      queue: 256,
+      bodyBytes: 2 ** 20,
+      bufferBytes: 2 ** 26,
+      timeoutMs: 5000,
+      requestsPerSecond: undefined,
+      bytesPerSecond: undefined,
+      breaker: { failures: 10, openMs: 1000, openMaxMs: 30_000 },
+    },
+    stopWhen: { mirrorErrors: undefined, primaryLatencyRise: undefined, windowMs: 10_000, minimum: 50 },
+    ...part,
+  };
+}
+
+/** A match for tests: without parts, it holds for everything. */
+export function testMatch(part: Partial<Match> = {}): Match {
+  return {
+    path: undefined,
+    method: undefined,
+    headers: [],
+    queryParams: [],
+    source: undefined,
+    destination: undefined,
+    ...part,
+  };
+}
+
+export function testConnection(part: Partial<Connection> = {}): Connection {
+  return {
+    tap: 'test',
+    id: 1,
+    source: { ip: '192.0.2.1', port: 50_000 },
+    destination: { ip: '192.0.2.2', port: 8080 },
+    principal: undefined,
+    tls: false,
+    ...part,
+  };
+}
