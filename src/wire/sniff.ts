@@ -1,0 +1,50 @@
+import { CR, LF, SP, TOKEN } from './http1/octets.ts';
+
+/** What a client speaks; `more`: too few bytes to tell. */
+export type ClientProtocol = 'http1' | 'http2' | 'tls' | 'other' | 'more';
+
+const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+/** Longest method that is waited for; the longest registered one (RFC 3253, RFC 4437) has 17 letters. */
+const METHOD_BYTES = 32;
+const TLS_HANDSHAKE = 22;
+const CLIENT_HELLO = 1;
+
+/**
+ * Tells a client's protocol from the first bytes of its connection: the HTTP/2 preface (RFC 9113 §3.4), a TLS record
+ * with a ClientHello (RFC 8446 §5.1, §4), or a method token with a space after at most one empty line (RFC 9112 §2.2, §3).
+ */
+export function sniffClient(firstBytes: Uint8Array): ClientProtocol {
+  if (firstBytes.length === 0) return 'more';
+  if (firstBytes[0] === TLS_HANDSHAKE) return sniffTls(firstBytes);
+  const same = sameBytes(firstBytes, HTTP2_PREFACE);
+  if (same === HTTP2_PREFACE.length) return 'http2';
+  return same === firstBytes.length ? 'more' : sniffMethod(firstBytes);
+}
+
+function sniffTls(bytes: Uint8Array): ClientProtocol {
+  // Record type, version 3.x, length, then the handshake type.
+  if (bytes.length > 1 && bytes[1] !== 3) return 'other';
+  if (bytes.length < 6) return 'more';
+  return bytes[5] === CLIENT_HELLO ? 'tls' : 'other';
+}
+
+function sniffMethod(bytes: Uint8Array): ClientProtocol {
+  let start = 0;
+  if (bytes[0] === CR) {
+    if (bytes.length > 1 && bytes[1] !== LF) return 'other';
+    start = 2;
+  }
+  for (let i = start; i < bytes.length; i++) {
+    const octet = bytes[i] as number;
+    if (octet === SP && i > start) return 'http1';
+    if (TOKEN[octet] !== 1 || i - start >= METHOD_BYTES) return 'other';
+  }
+  return 'more';
+}
+
+function sameBytes(bytes: Uint8Array, expected: Uint8Array): number {
+  const end = Math.min(bytes.length, expected.length);
+  let i = 0;
+  while (i < end && bytes[i] === expected[i]) i++;
+  return i;
+}
