@@ -1,0 +1,53 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { stringify } from 'yaml';
+import { HEADERS } from '../scenarios.ts';
+import type { Absent, Contender, Site } from './contender.ts';
+
+const NAME = 'understudy';
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const PACKAGE = new URL('../../package.json', import.meta.url);
+
+/** Understudy from its sources; copies by a policy with two header matches, all limits and metrics on. */
+export function understudy(): Contender | Absent {
+  if (!existsSync(MAIN)) return { name: NAME, absent: 'src/main.ts is not there' };
+  return {
+    name: NAME,
+    modes: ['plain', 'mirror'],
+    tls: true,
+    version: `${(JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }).version}, Node ${process.versions.node}`,
+    prepare(site) {
+      const path = join(site.folder, 'understudy.yaml');
+      writeFileSync(path, stringify(settings(site)));
+      return { file: process.execPath, args: [MAIN, 'run', '--config', path] };
+    },
+  };
+}
+
+function settings(site: Site): object {
+  const listener = {
+    name: 'bench',
+    listen: `127.0.0.1:${site.port}`,
+    primary: `http://127.0.0.1:${site.primaryPort}`,
+    workers: 1,
+    ...(site.tls === undefined ? {} : { tls: { cert: site.tls.cert, key: site.tls.key } }),
+  };
+  return {
+    admin: { listen: `127.0.0.1:${site.adminPort}` },
+    listeners: [listener],
+    ...(site.mirrorPort === undefined ? {} : { policies: [policy(site.mirrorPort)] }),
+  };
+}
+
+function policy(mirrorPort: number): object {
+  const headers = Object.entries(HEADERS).map(([name, value]) => ({ type: 'Exact', name, value }));
+  return {
+    name: 'bench',
+    matches: [{ headers }],
+    percent: 100,
+    writes: 'mirror',
+    mirrors: [{ name: 'copy', url: `http://127.0.0.1:${mirrorPort}` }],
+    limits: { concurrency: 64 },
+  };
+}
