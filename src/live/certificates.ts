@@ -105,8 +105,6 @@ export async function loadPair(
     );
   }
   const names = serverNamesOf(leaf);
-  if (names.length === 0)
-    warnings.push(`${files.cert} has no DNS names: clients will not accept it for a host name`);
   for (const certificate of [leaf, ...intermediates]) warnings.push(...datesOf(files.cert, certificate, now));
   return { cert, key: keyPem, names, keyType: key.asymmetricKeyType ?? '' };
 }
@@ -126,8 +124,7 @@ function parseKey(file: string, pem: string): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (error) {
-    const encrypted = error instanceof Error && 'code' in error && error.code === 'ERR_MISSING_PASSPHRASE';
-    throw encrypted
+    throw pem.includes('ENCRYPTED')
       ? refusal(file, 'is encrypted', 'write it without a passphrase: openssl pkey -in FILE -out NEW', error)
       : refusal(
           file,

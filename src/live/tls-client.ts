@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { TcpNetConnectOpts } from 'node:net';
 import type { PeerCertificate, TLSSocket } from 'node:tls';
 import { checkServerIdentity, connect, createSecureContext, getCACertificates } from 'node:tls';
 import type { ConnectionOptions, SecureContext } from 'node:tls';
@@ -12,6 +13,10 @@ export interface ClientPem {
   readonly cert: string | undefined;
   readonly key: string | undefined;
 }
+
+/** What `tls.connect` takes for the socket under it; its types leave some of that out. */
+export type SocketOptions = ConnectionOptions &
+  Pick<TcpNetConnectOpts, 'allowHalfOpen' | 'noDelay' | 'keepAlive' | 'autoSelectFamily' | 'localAddress'>;
 
 /** Endpoints whose last session is kept. */
 const SESSIONS_MAX = 1024;
@@ -70,7 +75,7 @@ export class PrimaryTls {
    * @param alpn the protocol that the client agreed on and whose bytes will be relayed; undefined stands for HTTP/1.1
    * @param options for the socket: `allowHalfOpen`, `noDelay` …, or a connected `socket` to do the handshake on
    */
-  connect(endpoint: Endpoint, alpn: string | undefined, options: ConnectionOptions = {}): TLSSocket {
+  connect(endpoint: Endpoint, alpn: string | undefined, options: SocketOptions = {}): TLSSocket {
     const kept = this.#endpoint(endpoint.url);
     const { address } = endpoint;
     const host = address.kind === 'tcp' ? address.host : undefined;

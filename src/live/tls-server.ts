@@ -29,7 +29,10 @@ export interface CertificatePem {
   readonly keyType: string;
 }
 
-/** Certificates with the same names and different kinds of keys: OpenSSL takes the one that suits the client. */
+/**
+ * Certificates with the same names and different kinds of keys. Of the first family OpenSSL takes the one that suits the
+ * client; of the others Node gives it only one, the first.
+ */
 interface Family {
   readonly names: readonly string[];
   readonly members: CertificatePem[];
@@ -53,22 +56,23 @@ export function tlsServerOptions(settings: TerminatingTls, bundle: TlsBundle): T
 
 /** Chooses a certificate by the name that the client asks for (SNI, RFC 6066 §3). */
 export class SniContexts {
-  readonly #byName = new Map<string, SecureContext>();
+  /** Undefined stands for the first certificate's context, which the server has itself. */
+  readonly #byName = new Map<string, SecureContext | undefined>();
 
   /** @throws Error when OpenSSL does not take a certificate or key */
   constructor(settings: TerminatingTls, bundle: TlsBundle) {
-    for (const { names, members } of familiesOf(bundle)) {
-      const context = createSecureContext(contextOptions(settings, bundle, members));
+    for (const [index, { names, members }] of familiesOf(bundle).entries()) {
+      const own =
+        index === 0 ? undefined : createSecureContext(contextOptions(settings, bundle, members.slice(0, 1)));
       // The first one wins where two have a name in common.
-      for (const name of names) if (!this.#byName.has(name)) this.#byName.set(name, context);
+      for (const name of names) if (!this.#byName.has(name)) this.#byName.set(name, own);
     }
   }
 
-  /** @returns undefined where no name fits: then the first certificate serves */
+  /** @returns undefined where the first certificate serves, also because no name fits */
   choose(serverName: string): SecureContext | undefined {
     const name = serverName.toLowerCase();
-    const exact = this.#byName.get(name);
-    if (exact !== undefined) return exact;
+    if (this.#byName.has(name)) return this.#byName.get(name);
     const dot = name.indexOf('.');
     return dot > 0 ? this.#byName.get(`*${name.slice(dot)}`) : undefined;
   }
