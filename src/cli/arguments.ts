@@ -30,7 +30,9 @@ export function readArguments(command: Command, args: readonly string[]): Input 
     if (token.kind !== 'option') continue;
     const option = command.options.find(({ name }) => name === token.name && token.rawName.startsWith('--'));
     if (option === undefined) throw unknownOption(command, token.rawName);
-    (options[option.name] ??= []).push(checkedValue(option, token.value));
+    // The parser takes whatever comes next as a value; another option is none.
+    const swallowed = token.inlineValue === false && /^--./.test(token.value);
+    (options[option.name] ??= []).push(checkedValue(option, swallowed ? undefined : token.value));
   }
   for (const option of command.options) {
     if (option.many !== true && (options[option.name]?.length ?? 0) > 1) {

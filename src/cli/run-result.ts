@@ -1,0 +1,29 @@
+import { totalOf } from '../kit/counts.ts';
+import type { Counts } from '../kit/counts.ts';
+import type { IncompleteReason } from '../model/exchange.ts';
+import type { AdminSource } from '../model/runtime.ts';
+import type { PolicyStatus, Summary, TapStatus } from '../model/status.ts';
+
+/** What a run says at its end: the last line of `run --json` and the report's `summary.json`. */
+export interface RunResult extends Omit<Summary, 'incomplete'> {
+  /** What ended it: the condition of `--until`, a signal, or that nothing more could come. */
+  readonly ended: Ending;
+  readonly incomplete: number;
+  readonly incompleteByReason: Counts<IncompleteReason>;
+  readonly taps: readonly TapStatus[];
+  readonly policies: readonly PolicyStatus[];
+}
+
+export type Ending = 'until' | 'signal' | 'end';
+
+export function runResult(source: AdminSource, ended: Ending): RunResult {
+  const { incomplete, ...summary } = source.summary();
+  return {
+    ...summary,
+    ended,
+    incomplete: totalOf(incomplete),
+    incompleteByReason: incomplete,
+    taps: source.taps(),
+    policies: source.policies(),
+  };
+}

@@ -1,0 +1,236 @@
+import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import type { TestContext as NodeTestContext } from 'node:test';
+import type { TestContext } from '../../test/fixtures/cli-context.ts';
+import { cliContext } from '../../test/fixtures/cli-context.ts';
+import { exampleSummary } from '../../test/fixtures/status.ts';
+import { dispatch } from './dispatch.ts';
+
+const QUICK_START = [
+  'run',
+  '--listen',
+  '127.0.0.1:8080',
+  '--primary',
+  'http://127.0.0.1:3000',
+  '--mirror',
+  'http://127.0.0.1:3001',
+];
+
+function temporaryFolder(t: NodeTestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'understudy-run-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  return folder;
+}
+
+/** Resolves when the runtime has been asked for this. */
+function called(context: TestContext, call: string): Promise<void> {
+  return new Promise((resolve) => {
+    context.runtime.onCall = (name) => {
+      if (name === call) resolve();
+    };
+  });
+}
+
+/** Waits until the command listens for signals. */
+async function listening(context: TestContext): Promise<void> {
+  while (context.started.length === 0) await new Promise((resolve) => setImmediate(resolve));
+}
+
+test('starts what the flags say, drains at SIGTERM, disposes and exits with 0', async () => {
+  const context = cliContext();
+  const code = dispatch([...QUICK_START, '--drain', '5s', '--percent', '10'], context);
+  await listening(context);
+  const draining = called(context, 'drain');
+  context.signals.emit('SIGTERM');
+  await draining;
+  context.runtime.drained();
+  equal(await code, 0);
+  deepEqual(context.runtime.calls, ['drain', 'dispose']);
+  const [settings] = context.started;
+  equal(settings?.drainMs, 5000);
+  equal(settings?.policies[0]?.mirrors[0]?.endpoint.url, 'http://127.0.0.1:3001');
+  deepEqual(context.signals.eventNames(), []);
+});
+
+test('a second Ctrl-C ends without waiting for the drain', async () => {
+  const context = cliContext();
+  const code = dispatch(QUICK_START, context);
+  await listening(context);
+  const draining = called(context, 'drain');
+  context.signals.emit('SIGINT');
+  await draining;
+  context.signals.emit('SIGINT');
+  equal(await code, 0);
+  deepEqual(context.runtime.calls, ['drain', 'dispose']);
+});
+
+test('without a file SIGHUP ends it: the terminal is gone', async () => {
+  const context = cliContext();
+  const code = dispatch(QUICK_START, context);
+  await listening(context);
+  context.runtime.drained();
+  context.signals.emit('SIGHUP');
+  equal(await code, 0);
+});
+
+test('is quiet in a pipe, and with --json says its result in one line of the agreed fields', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  const code = dispatch([...QUICK_START, '--until', '1-requests', '--json'], context);
+  equal(await code, 0);
+  const { out } = context.printed();
+  equal(out.split('\n').length, 2);
+  const result = JSON.parse(out);
+  equal(result.ended, 'until');
+  deepEqual(result.requests, { http1: 120, http2: 0 });
+  equal(result.exchanges, 119);
+  equal(result.incomplete, 1);
+  equal(result.incompleteByReason.ambiguous, 1);
+  equal(result.mirrored, 90);
+  equal(result.notMirrored.unsafe_method, 20);
+  equal(result.heldWrites, 20);
+  deepEqual(result.pairs, { same: 80, different: 7, incomplete: 1 });
+  equal(result.policies[0].mirrors[0].name, 'v2');
+});
+
+test('prints nothing on a pipe without --json', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests'], context), 0);
+  equal(context.printed().out, '');
+});
+
+test('on a terminal says what listens where and what is copied, and at the end what was done', async () => {
+  const context = cliContext({ terminal: true });
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests'], context), 0);
+  const { out } = context.printed();
+  match(out, /^orders: 127\.0\.0\.1:8080 → http:\/\/127\.0\.0\.1:3000, http/);
+  match(
+    out,
+    /policy orders-v2: 100 % of what it matches → v2 \(http:\/\/127\.0\.0\.1:3001\); writes are held back/,
+  );
+  match(out, /admin: http:\/\/127\.0\.0\.1:9900/);
+  match(
+    out,
+    /v2 http:\/\/127\.0\.0\.1:3001: 90 copied, 20 writes held back, not copied: 10 \(not_matched 10\)/,
+  );
+});
+
+test('--json on a terminal prints the JSON and nothing else', async () => {
+  const context = cliContext({ terminal: true });
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests', '--json'], context), 0);
+  JSON.parse(context.printed().out);
+});
+
+test('--until end waits for the taps to end', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  const code = dispatch([...QUICK_START, '--until', 'end', '--json'], context);
+  await listening(context);
+  context.runtime.finish();
+  equal(await code, 0);
+  equal(JSON.parse(context.printed().out).ended, 'end');
+});
+
+test('--until waits until there are enough', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  const code = dispatch([...QUICK_START, '--until', '500-pairs', '--json'], context);
+  await listening(context);
+  deepEqual(context.runtime.calls, []);
+  context.runtime.current = { ...exampleSummary, pairs: { same: 400, different: 100, incomplete: 0 } };
+  equal(await code, 0);
+  equal(JSON.parse(context.printed().out).pairs.same, 400);
+});
+
+test('a runtime that cannot go on is an internal error', async () => {
+  const context = cliContext();
+  const code = dispatch(QUICK_START, context);
+  await listening(context);
+  context.runtime.fail(new Error('broken beyond repair'));
+  equal(await code, 70);
+  match(context.printed().err, /broken beyond repair/);
+  deepEqual(context.runtime.calls, ['dispose']);
+});
+
+test('--report writes the result for programs and for people, into a folder it makes', async (t) => {
+  const folder = join(temporaryFolder(t), 'deep', 'report');
+  const context = cliContext();
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests', '--report', folder], context), 0);
+  equal(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).mirrored, 90);
+  match(readFileSync(join(folder, 'summary.txt'), 'utf8'), /90 copied, 20 writes held back/);
+});
+
+test('a report that cannot be written is told before anything starts', async (t) => {
+  const file = join(temporaryFolder(t), 'file');
+  writeFileSync(file, '');
+  const context = cliContext();
+  equal(await dispatch([...QUICK_START, '--report', join(file, 'x')], context), 64);
+  match(context.printed().err, /--report: the report cannot be written/);
+  deepEqual(context.started, []);
+});
+
+const CONFIG = `listeners:
+  - name: orders
+    listen: 127.0.0.1:8080
+    primary: http://127.0.0.1:3000
+policies:
+  - name: orders-v2
+    percent: 50
+    mirrors: [ { name: v2, url: "http://127.0.0.1:3001" } ]
+`;
+
+test('takes a changed file in, refuses a bad one with all its problems, and SIGHUP reads it again', async (t) => {
+  const file = join(temporaryFolder(t), 'understudy.yaml');
+  writeFileSync(file, CONFIG);
+  const context = cliContext();
+  const { runtime } = context;
+  const code = dispatch(['run', '--config', file], context);
+  await listening(context);
+  while (context.signals.listenerCount('SIGHUP') === 0) await new Promise((resolve) => setImmediate(resolve));
+
+  let reloaded = called(context, 'reload');
+  writeFileSync(file, CONFIG.replace('50', '25'));
+  await reloaded;
+  deepEqual(runtime.settings?.policies[0]?.fraction, { numerator: 25, denominator: 100 });
+
+  const refused = called(context, 'refused');
+  writeFileSync(file, CONFIG.replace('percent: 50', 'percents: 50').replace('8080', '808080'));
+  await refused;
+  equal(runtime.problems.length, 2);
+  match(
+    runtime.problems.join('\n'),
+    /understudy\.yaml:3:\d+: listeners\[0\]\.listen[\s\S]*understudy\.yaml:7:\d+/,
+  );
+  match(context.printed().err, /configuration refused, the running one stays in force/);
+
+  writeFileSync(file, CONFIG.replace('50', '75'));
+  reloaded = called(context, 'reload');
+  context.signals.emit('SIGHUP');
+  await reloaded;
+  deepEqual(runtime.settings?.policies[0]?.fraction, { numerator: 75, denominator: 100 });
+
+  runtime.reloadError = new Error('no such port');
+  const failed = called(context, 'refused');
+  context.signals.emit('SIGHUP');
+  await failed;
+  match(runtime.problems[0] ?? '', /no such port/);
+
+  runtime.drained();
+  context.signals.emit('SIGTERM');
+  equal(await code, 0);
+});
+
+test('warnings of a configuration are told and do not hold it up', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  const loop = [...QUICK_START.slice(0, -1), 'http://127.0.0.1:8080'];
+  equal(await dispatch([...loop, '--until', '1-requests'], context), 0);
+  ok(context.printed().err.includes('warning: copies go to the listener'));
+});

@@ -1,0 +1,54 @@
+import type { Clock } from '../kit/clock.ts';
+import type { Runtime } from '../model/runtime.ts';
+import type { Summary } from '../model/status.ts';
+import type { Interruption } from './interruption.ts';
+import type { Ending, RunResult } from './run-result.ts';
+import { runResult } from './run-result.ts';
+import type { Until } from './until.ts';
+import { isReached } from './until.ts';
+
+export interface SessionOptions {
+  /** Undefined: until a signal comes. */
+  readonly until: Until | undefined;
+  readonly interruption: Interruption;
+  readonly clock: Clock;
+  /** Once a second. */
+  readonly onSecond: (summary: Summary) => void;
+  /** Before the drain. */
+  readonly onEnding: (ending: Ending) => void;
+}
+
+const LOOK_MS = 100;
+
+/** Stays with a running instance until its end and drains it. A signal during the drain ends it at once. */
+export async function attend(runtime: Runtime, options: SessionOptions): Promise<RunResult> {
+  const { interruption, onEnding } = options;
+  const ending = await endOf(runtime, options);
+  onEnding(ending);
+  await Promise.race([runtime.drain(), interruption.next()]);
+  return runResult(runtime, ending);
+}
+
+async function endOf(
+  runtime: Runtime,
+  { until, interruption, clock, onSecond }: SessionOptions,
+): Promise<Ending> {
+  const startedAt = clock.monotonic();
+  const timers: (() => void)[] = [clock.every(1000, () => onSecond(runtime.summary()))];
+  const reached = new Promise<Ending>((resolve) => {
+    if (until === undefined) return;
+    const look = (): void => {
+      if (isReached(until, runtime.summary(), clock.monotonic() - startedAt)) resolve('until');
+    };
+    timers.push(clock.every(LOOK_MS, look));
+  });
+  try {
+    return await Promise.race([
+      reached,
+      interruption.next().then((): Ending => 'signal'),
+      runtime.finished.then((): Ending => 'end'),
+    ]);
+  } finally {
+    for (const stop of timers) stop();
+  }
+}
