@@ -15,8 +15,13 @@ const EPOCHS_AHEAD = 2;
 const TAG_CHARS = 16;
 const LABEL_MAX_CHARS = 512;
 
-/** Writes the header lines that mark a copy, each with its line end. */
-export type WriteMarker = (id: string, nowMs: number) => string;
+/** The marker of one mirror's copies. */
+export interface Marker {
+  /** Value of `x-understudy-mirror`. */
+  readonly mirror: string;
+  /** Value of `x-understudy-id` for an exchange. */
+  id(exchangeId: string, nowMs: number): string;
+}
 
 /**
  * Marks the copies of one mirror. The tag is an HMAC-SHA256 over policy, mirror and minute, cut to 96 bits, and so is
@@ -26,18 +31,20 @@ export type WriteMarker = (id: string, nowMs: number) => string;
  *
  * @param key secret of this process, or the one that instances share to recognise each other
  */
-export function createMarker(key: Uint8Array, policy: string, mirror: string): WriteMarker {
+export function createMarker(key: Uint8Array, policy: string, mirror: string): Marker {
   const label = `${encodeURIComponent(policy)}/${encodeURIComponent(mirror)}`;
-  const start = `${MIRROR_HEADER}: ${label}\r\n${ID_HEADER}: `;
   let current = -1;
   let end = '';
-  return (id, nowMs) => {
-    const epoch = Math.floor(nowMs / EPOCH_MS);
-    if (epoch !== current) {
-      current = epoch;
-      end = `.${epoch.toString(36)}-${tagOf(key, label, epoch)}\r\n`;
-    }
-    return start + id + end;
+  return {
+    mirror: label,
+    id(exchangeId, nowMs) {
+      const epoch = Math.floor(nowMs / EPOCH_MS);
+      if (epoch !== current) {
+        current = epoch;
+        end = `.${epoch.toString(36)}-${tagOf(key, label, epoch)}`;
+      }
+      return exchangeId + end;
+    },
   };
 }
 

@@ -29,7 +29,7 @@ interface Container {
  */
 export function redactJson(text: Buffer, fields: FieldNode, sequence = false): Buffer | undefined {
   const ranges: number[] = [];
-  let at = text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0;
+  let at = valueStart(text);
   for (let values = 0; ; values++) {
     at = separatorEnd(text, at, sequence);
     if (at >= text.length && values > 0) break;
@@ -38,6 +38,11 @@ export function redactJson(text: Buffer, fields: FieldNode, sequence = false): B
     if (at === -1) return undefined;
   }
   return ranges.length === 0 ? text : replaceRanges(text, ranges);
+}
+
+/** Index of the first octet that is neither white space nor a byte order mark. */
+export function valueStart(text: Uint8Array): number {
+  return blankEnd(text, text[0] === 0xef && text[1] === 0xbb && text[2] === 0xbf ? 3 : 0);
 }
 
 /** Index after the whole value at `start`, or -1; adds start and end of what is to be redacted to `ranges`. */

@@ -57,3 +57,8 @@ export function createMirrorStats(): CountedMirrorStats {
     breaker: 'closed',
   };
 }
+
+/** The class of a final status; everything from 600, which no specification knows, counts as 5xx. */
+export function responseClass(status: number): ResponseClass {
+  return RESPONSE_CLASSES[Math.min(Math.floor(status / 100), RESPONSE_CLASSES.length) - 1] ?? '5xx';
+}

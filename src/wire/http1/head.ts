@@ -54,6 +54,14 @@ abstract class Http1Head {
     );
   }
 
+  /** The lines of the fields from `from` up to and without `to` as they were sent, each with its line end. */
+  lines(from: number, to: number): string {
+    if (from >= to) return '';
+    // The head ends with an empty line.
+    const end = to < this.fieldCount ? this.marks[to * MARKS_PER_FIELD] : this.text.length - 2;
+    return this.text.slice(this.marks[from * MARKS_PER_FIELD], end);
+  }
+
   /** Octets in the name of field `index`. */
   nameLength(index: number): number {
     return (

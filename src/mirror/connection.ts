@@ -1,0 +1,295 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { MirrorAnswer } from '../model/copy.ts';
+import type { MirrorFailure } from '../model/exchange.ts';
+import { ResponseDecoder } from '../wire/http1/decoder.ts';
+import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
+import type { Http1ResponseHead } from '../wire/http1/head.ts';
+import { JOIN_MAX_BYTES } from './copy-task.ts';
+import type { CopyTask } from './copy-task.ts';
+import type { Origin } from './origin.ts';
+import { Pieces } from './pieces.ts';
+import { responseClass } from './stats.ts';
+import type { CountedMirrorStats } from './stats.ts';
+
+/** What a connection needs of its mirror. */
+export interface ConnectionHost {
+  readonly origin: Origin;
+  readonly stats: CountedMirrorStats;
+  readonly bodyBytesMax: number;
+  readonly bufferBytesMax: number;
+  /** Microseconds since the Unix epoch. */
+  readonly micros: () => number;
+  /** The newest TLS session, to be resumed. */
+  session: Buffer | undefined;
+  /** A copy's answer is whole. `reusable`: the connection can carry another copy. */
+  answered(connection: Connection, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void;
+  /** A copy failed, and its connection with it. */
+  failed(connection: Connection, task: CopyTask, failure: MirrorFailure): void;
+  /** A connection without a copy cannot be used any more. */
+  lost(connection: Connection): void;
+  /** The socket is gone; nothing else follows. */
+  closed(connection: Connection): void;
+}
+
+/** An idle connection is kept this long, unless the mirror says less: servers that close after 5 s and do not say so are common. */
+const IDLE_MS = 4_000;
+
+/** One connection to a mirror: carries one copy at a time, and reads its answer whole. */
+export class Connection {
+  /** The copy it carries. */
+  task: CopyTask | undefined = undefined;
+  /** Something of the copy waits to be flushed at the end of this turn of the event loop. */
+  flushSoon = false;
+  /** Since when it has had nothing to do, monotonic, and how long it may, ms. */
+  idleSinceMs = 0;
+  idleMs = IDLE_MS;
+  readonly #host: ConnectionHost;
+  readonly #socket: Socket;
+  readonly #decoder: ResponseDecoder;
+  readonly #body = new Pieces();
+  #tcpReady = false;
+  #ready = false;
+  /** The socket takes no more for now; what it holds is counted as buffered. */
+  #blocked = false;
+  #unsentBytes = 0;
+  #answer: Http1ResponseHead | undefined = undefined;
+  #complete = false;
+  /** More came than the one answer. */
+  #surplus = false;
+  #fresh = true;
+  #micros = 0;
+  #startMicros = 0;
+  #firstByteMicros = 0;
+
+  constructor(host: ConnectionHost) {
+    this.#host = host;
+    this.#decoder = new ResponseDecoder(
+      {
+        head: (head, framing) => this.#onHead(head, framing),
+        body: (chunk) => this.#onBody(chunk),
+        bodyGap: () => {},
+        end: () => this.#onEnd(),
+        tunnel: () => {},
+        broken: (reason) => this.#onBroken(reason),
+      },
+      () => (this.#complete ? undefined : this.task?.request.head.method),
+    );
+    host.stats.connects++;
+    this.#socket = this.#connect();
+  }
+
+  /** Whether the mirror has been reached; a timeout before that is a connect timeout. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Whether all that the copy had to send so far has left. */
+  get caughtUp(): boolean {
+    return this.#ready && !this.#blocked && this.task?.pendingBytes === 0;
+  }
+
+  get usable(): boolean {
+    return !this.#socket.destroyed;
+  }
+
+  begin(task: CopyTask): void {
+    this.task = task;
+    this.#answer = undefined;
+    this.#complete = false;
+    this.#surplus = false;
+    this.#firstByteMicros = 0;
+  }
+
+  /** Sends what the copy has, if the socket takes it. */
+  flush(): void {
+    const { task } = this;
+    if (task === undefined || !this.#ready || this.#blocked) return;
+    const head = task.takeOnlyHead();
+    if (head !== undefined) this.#write(task, head);
+    else this.#writeAll(task, task.take());
+    if (this.#blocked) this.#countUnsent(this.#socket.writableLength);
+  }
+
+  /** Closes at once; of the copy it carries nothing more is heard. */
+  destroy(): void {
+    this.task = undefined;
+    this.#release();
+    this.#socket.destroy();
+  }
+
+  #connect(): Socket {
+    const { target, tls } = this.#host.origin;
+    const { session } = this.#host;
+    const socket =
+      tls === undefined ? connect(target) : connectTls({ ...target, ...tls, ...(session && { session }) });
+    socket.on('connect', () => {
+      this.#tcpReady = true;
+      if (tls === undefined) this.#onReady();
+    });
+    if (tls !== undefined) {
+      socket.on('secureConnect', () => this.#onReady());
+      socket.on('session', (fresh: Buffer) => {
+        this.#host.session = fresh;
+      });
+    }
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onFin());
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(this.#failureOf(error)));
+    socket.on('close', () => {
+      this.#fail('closed');
+      this.#host.closed(this);
+    });
+    return socket;
+  }
+
+  #onReady(): void {
+    this.#ready = true;
+    this.flush();
+  }
+
+  #onDrain(): void {
+    this.#blocked = false;
+    this.#countUnsent(0);
+    this.flush();
+  }
+
+  #writeAll(task: CopyTask, parts: readonly Uint8Array[]): void {
+    const [first, second] = parts;
+    if (first === undefined) return;
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    if (second === undefined) this.#write(task, first);
+    else if (bytes <= JOIN_MAX_BYTES) this.#write(task, Buffer.concat(parts, bytes));
+    else {
+      this.#socket.cork();
+      for (const part of parts) this.#write(task, part);
+      this.#socket.uncork();
+      this.#blocked = this.#socket.writableNeedDrain;
+    }
+  }
+
+  #write(task: CopyTask, bytes: Uint8Array): void {
+    const { stats } = this.#host;
+    if (!task.sent) {
+      task.sent = true;
+      stats.mirrored++;
+      this.#startMicros = this.#host.micros();
+    }
+    stats.bytesOut += bytes.length;
+    this.#blocked = !this.#socket.write(bytes);
+  }
+
+  #onData(chunk: Buffer): void {
+    this.#host.stats.bytesIn += chunk.length;
+    if (this.task === undefined) {
+      // An answer that nobody asked for, such as 408 before closing.
+      this.#host.lost(this);
+      return;
+    }
+    this.#micros = this.#host.micros();
+    if (this.#firstByteMicros === 0) this.#firstByteMicros = this.#micros;
+    this.#decoder.write(chunk);
+    if (this.#complete) this.#finish(false);
+  }
+
+  #onFin(): void {
+    if (this.task === undefined) {
+      this.#host.lost(this);
+      return;
+    }
+    this.#micros = this.#host.micros();
+    this.#decoder.close();
+    if (this.#complete) this.#finish(true);
+    else this.#fail('closed');
+  }
+
+  #onHead(head: Http1ResponseHead, framing: Framing): void {
+    if (this.task === undefined) return;
+    if (framing.kind === 'tunnel') {
+      // Copies never ask for another protocol.
+      this.#fail('malformed');
+      return;
+    }
+    if (head.status < 200) return;
+    this.#answer = head;
+    if (this.#firstByteMicros === 0) this.#firstByteMicros = this.#micros;
+    this.#host.stats.responses[responseClass(head.status)]++;
+    if (framing.kind === 'length' && framing.bytes > this.#host.bodyBytesMax) this.#fail('answer_too_large');
+  }
+
+  #onBody(chunk: Uint8Array): void {
+    if (this.task === undefined) return;
+    const { stats, bodyBytesMax, bufferBytesMax } = this.#host;
+    // The socket gives every chunk memory of its own, so that a view of it can be kept.
+    this.#body.keep(chunk);
+    stats.bufferedBytes += chunk.length;
+    if (this.#body.bytes > bodyBytesMax || stats.bufferedBytes > bufferBytesMax)
+      this.#fail('answer_too_large');
+  }
+
+  #onEnd(): void {
+    if (this.#answer !== undefined) this.#complete = true;
+    // What comes after an interim response is the first byte of the next one.
+    else this.#firstByteMicros = 0;
+  }
+
+  #onBroken(reason: BrokenReason): void {
+    if (this.#complete) this.#surplus = true;
+    else this.#fail(reason === 'unexpected_close' ? 'closed' : 'malformed');
+  }
+
+  #finish(closed: boolean): void {
+    const { task } = this;
+    const head = this.#answer;
+    if (task === undefined || head === undefined) return;
+    if (this.#fresh) this.#readKeepAlive(head);
+    const reusable =
+      !closed && !this.#surplus && this.#decoder.idle && !this.#decoder.last && task.ended && this.caughtUp;
+    const bodyBytes = this.#body.bytes;
+    this.#host.stats.bufferedBytes -= bodyBytes;
+    const answer: MirrorAnswer = {
+      head,
+      body: this.#body.take(),
+      bodyBytes,
+      startMicros: this.#startMicros,
+      firstByteMicros: this.#firstByteMicros,
+      endMicros: this.#micros,
+    };
+    this.task = undefined;
+    this.#answer = undefined;
+    this.#host.answered(this, task, answer, reusable);
+  }
+
+  /** `Keep-Alive: timeout=5`: the connection is given up a second earlier. Only said with the first answer, if at all. */
+  #readKeepAlive(head: Http1ResponseHead): void {
+    this.#fresh = false;
+    const seconds = /\btimeout=(\d{1,6})/i.exec(head.header('keep-alive') ?? '')?.[1];
+    if (seconds !== undefined) this.idleMs = Math.min(IDLE_MS, Math.max(0, Number(seconds) - 1) * 1000);
+  }
+
+  #fail(failure: MirrorFailure): void {
+    const { task } = this;
+    this.destroy();
+    if (task === undefined) this.#host.lost(this);
+    else this.#host.failed(this, task, failure);
+  }
+
+  #failureOf(error: NodeJS.ErrnoException): MirrorFailure {
+    if (!this.#tcpReady) return 'connect';
+    return this.#ready && error.code?.startsWith('ERR_SSL') !== true ? 'reset' : 'tls';
+  }
+
+  #countUnsent(bytes: number): void {
+    this.#host.stats.bufferedBytes += bytes - this.#unsentBytes;
+    this.#unsentBytes = bytes;
+  }
+
+  #release(): void {
+    this.#countUnsent(0);
+    this.#host.stats.bufferedBytes -= this.#body.bytes;
+    this.#body.take();
+  }
+}

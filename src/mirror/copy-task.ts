@@ -1,0 +1,158 @@
+import type { Copy, CopyRequest } from '../model/copy.ts';
+import type { NotMirroredReason } from '../model/exchange.ts';
+import { encodeChunk } from '../wire/http1/encode.ts';
+import type { BreakerPass } from './breaker.ts';
+import type { Connection } from './connection.ts';
+import type { Field } from './field-rules.ts';
+import { Pieces } from './pieces.ts';
+import type { CountedMirrorStats } from './stats.ts';
+
+/** What a copy needs of its mirror. */
+export interface CopyHost {
+  readonly stats: CountedMirrorStats;
+  readonly bodyBytesMax: number;
+  /** Bytes of the copy's body have come. */
+  grown(task: CopyTask, bytes: number): void;
+  /** The live request is whole. */
+  whole(task: CopyTask, trailers: readonly Field[] | undefined): void;
+  giveUp(task: CopyTask, reason: NotMirroredReason): void;
+}
+
+const CHUNKED = -1;
+/** Messages up to this size are joined and written at once, bytes: copying them costs less than a vector of writes. */
+export const JOIN_MAX_BYTES = 16 * 1024;
+
+/** One copy from the head of the live request to the mirror's answer: what is still to be sent, and where it waits. */
+export class CopyTask implements Copy {
+  readonly request: CopyRequest;
+  readonly pass: BreakerPass;
+  /** Where it is sent; undefined while it waits. */
+  connection: Connection | undefined = undefined;
+  over = false;
+  /** Its whole body is needed before anything can go out. */
+  collecting = false;
+  /** The copies of the same client connection before and after it, where their order is kept. */
+  predecessor: CopyTask | undefined = undefined;
+  successor: CopyTask | undefined = undefined;
+  /** When waiting, or then being on a connection, has lasted too long; monotonic, ms. */
+  deadlineMs = 0;
+  /** Whether bytes have gone out. */
+  sent = false;
+  /** The live request is whole. */
+  ended: boolean;
+  /** The head, and with it perhaps the beginning of the body, until it has gone out. */
+  head: Buffer | undefined = undefined;
+  /** What ends a chunked body, once the live request is whole. */
+  lastChunk: Buffer | undefined = undefined;
+  readonly #host: CopyHost;
+  #length: number;
+  #received = 0;
+  #body: Pieces | undefined = undefined;
+  /** Bytes that are counted as buffered. */
+  #heldBytes = 0;
+
+  constructor(host: CopyHost, request: CopyRequest, pass: BreakerPass) {
+    const { body } = request;
+    this.#host = host;
+    this.request = request;
+    this.pass = pass;
+    this.#length = typeof body === 'number' ? body : body === 'chunked' ? CHUNKED : 0;
+    this.ended = this.#length === 0;
+  }
+
+  get chunked(): boolean {
+    return this.#length === CHUNKED;
+  }
+
+  write(chunk: Uint8Array): void {
+    if (this.over || this.ended || chunk.length === 0) return;
+    this.#received += chunk.length;
+    if (!this.chunked && this.#received > this.#length) this.#host.giveUp(this, 'ambiguous');
+    else if (this.#received > this.#host.bodyBytesMax) this.#host.giveUp(this, 'body_too_large');
+    else {
+      this.#keep(chunk);
+      this.hold(chunk.length);
+      this.#host.grown(this, chunk.length);
+    }
+  }
+
+  end(trailers?: readonly Field[]): void {
+    if (this.over || this.ended) return;
+    if (!this.chunked && this.#received < this.#length) {
+      this.#host.giveUp(this, 'client_closed');
+      return;
+    }
+    this.ended = true;
+    this.#host.whole(this, trailers);
+  }
+
+  abort(reason: NotMirroredReason): void {
+    if (!this.over) this.#host.giveUp(this, reason);
+  }
+
+  /** Bytes that wait to be taken. */
+  get pendingBytes(): number {
+    return (this.head?.length ?? 0) + (this.#body?.bytes ?? 0) + (this.lastChunk?.length ?? 0);
+  }
+
+  /** Counts bytes as buffered until they are taken or the copy is over. */
+  hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    this.#host.stats.bufferedBytes += bytes;
+  }
+
+  release(): void {
+    this.#host.stats.bufferedBytes -= this.#heldBytes;
+    this.#heldBytes = 0;
+  }
+
+  /** Takes a collected body out, to be put back changed. */
+  takeBody(): Buffer {
+    return Buffer.concat(this.#body?.take() ?? []);
+  }
+
+  /** Puts a body in whose length is known. */
+  replaceBody(body: Buffer): void {
+    this.release();
+    this.hold(body.length);
+    this.#length = body.length;
+    this.#received = body.length;
+    this.#body = new Pieces();
+    this.#body.keep(body);
+  }
+
+  #keep(chunk: Uint8Array): void {
+    const first = this.#received === chunk.length;
+    if (first && this.head !== undefined && !this.chunked && chunk.length <= JOIN_MAX_BYTES) {
+      // A small request is one piece of memory, copied once: 2 µs less for 4 KiB.
+      this.head = Buffer.concat([this.head, chunk]);
+      return;
+    }
+    this.#body ??= new Pieces();
+    this.#body.copy(chunk);
+  }
+
+  /** Takes what can go out now, framed, in order. */
+  take(): readonly Uint8Array[] {
+    const parts: Uint8Array[] = [];
+    if (this.head !== undefined) parts.push(this.head);
+    this.head = undefined;
+    const { chunked } = this;
+    for (const piece of this.#body?.take() ?? []) parts.push(chunked ? encodeChunk(piece) : piece);
+    if (this.lastChunk !== undefined) {
+      parts.push(this.lastChunk);
+      this.lastChunk = undefined;
+    }
+    this.release();
+    return parts;
+  }
+
+  /** Takes the head if it is all there is: the usual copy needs no list. */
+  takeOnlyHead(): Buffer | undefined {
+    if (this.#length !== 0) return undefined;
+    const { head } = this;
+    this.head = undefined;
+    this.release();
+    return head;
+  }
+}
