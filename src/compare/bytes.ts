@@ -25,7 +25,8 @@ export function equalBodies(left: readonly Uint8Array[], right: readonly Uint8Ar
     const b = right[rightPiece];
     if (a === undefined || b === undefined) return a === b;
     const length = Math.min(a.length - leftAt, b.length - rightAt);
-    if (Buffer.compare(a.subarray(leftAt, leftAt + length), b.subarray(rightAt, rightAt + length)) !== 0) return false;
+    if (Buffer.compare(a.subarray(leftAt, leftAt + length), b.subarray(rightAt, rightAt + length)) !== 0)
+      return false;
     leftAt += length;
     rightAt += length;
   }

@@ -20,11 +20,21 @@ export function createHistogram(): Histogram {
 
 /** Counts one duration, µs. */
 export function record(histogram: Histogram, micros: number): void {
-  const at = Math.ceil(Math.log2(Math.max(micros, FIRST_EDGE_MICROS) / FIRST_EDGE_MICROS) * STEPS_PER_DOUBLING);
+  const at = Math.ceil(
+    Math.log2(Math.max(micros, FIRST_EDGE_MICROS) / FIRST_EDGE_MICROS) * STEPS_PER_DOUBLING,
+  );
   const bucket = Math.min(at, BUCKETS - 1);
   histogram.buckets[bucket] = (histogram.buckets[bucket] ?? 0) + 1;
   histogram.count++;
   histogram.sumMicros += Math.max(micros, 0);
+}
+
+/** Adds what `from` has counted to `into`. */
+export function addHistogram(into: Histogram, from: Histogram): void {
+  for (const [bucket, count] of from.buckets.entries())
+    into.buckets[bucket] = (into.buckets[bucket] ?? 0) + count;
+  into.count += from.count;
+  into.sumMicros += from.sumMicros;
 }
 
 /** Upper edge of a bucket, µs. */

@@ -1,10 +1,11 @@
 import net from 'node:net';
-import type { Socket, TcpNetConnectOpts } from 'node:net';
-import tls from 'node:tls';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import type { Endpoint, PrimarySettings } from '../model/settings.ts';
 import { EndpointSet } from './balance.ts';
 import type { EndpointState } from './balance.ts';
-import { upstreamTlsOptions } from './tls-client.ts';
+import { agreesOn, PrimaryTls } from './tls-client.ts';
+import type { ClientPem } from './tls-client.ts';
 
 /** One client's wish for a connection to the primary. */
 export interface Wanted {
@@ -34,11 +35,25 @@ const TRIES_MAX = 8;
 export class Connector {
   readonly endpoints: EndpointSet;
   #settings: PrimarySettings;
+  #tls: PrimaryTls | undefined;
   readonly #attempts = new Set<Attempt>();
+  // Made once for all sockets. They speak only while an attempt is under way; afterwards the relay's own handlers do.
+  readonly #onConnect: (this: AttemptSocket) => void;
+  readonly #onError: (this: AttemptSocket) => void;
 
-  constructor(settings: PrimarySettings) {
+  /** @param pem what TLS to the primary needs; undefined where the endpoints are reached without */
+  constructor(settings: PrimarySettings, pem: ClientPem | undefined) {
     this.#settings = settings;
+    this.#tls = createTls(settings, pem);
     this.endpoints = new EndpointSet(settings);
+    const connected = (attempt: Attempt): void => this.#connected(attempt);
+    const failed = (attempt: Attempt): void => this.#failed(attempt);
+    this.#onConnect = function onConnect(): void {
+      if (this.attempt !== undefined) connected(this.attempt);
+    };
+    this.#onError = function onError(): void {
+      if (this.attempt !== undefined) failed(this.attempt);
+    };
   }
 
   /** Endpoints under way. */
@@ -46,8 +61,9 @@ export class Connector {
     return this.#attempts.size;
   }
 
-  update(settings: PrimarySettings): void {
+  update(settings: PrimarySettings, pem: ClientPem | undefined): void {
     this.#settings = settings;
+    this.#tls = createTls(settings, pem);
     this.endpoints.update(settings);
   }
 
@@ -75,7 +91,7 @@ export class Connector {
   /** Gives up all attempts. */
   close(): void {
     for (const { socket } of this.#attempts) {
-      (socket as AttemptSocket).attempt = undefined;
+      socket.attempt = undefined;
       socket.destroy();
     }
     this.#attempts.clear();
@@ -88,20 +104,17 @@ export class Connector {
   #watch(attempt: Attempt): void {
     const { socket } = attempt;
     socket.attempt = attempt;
-    const connector = this;
-    // Each of these speaks only while the attempt is under way; afterwards the relay's own handlers do.
-    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', function (this: AttemptSocket) {
-      const current = this.attempt;
-      if (current !== undefined) connector.#connected(current);
-    });
-    socket.on('error', function (this: AttemptSocket) {
-      const current = this.attempt;
-      if (current !== undefined) connector.#failed(current);
-    });
+    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', this.#onConnect);
+    socket.on('error', this.#onError);
   }
 
   #connected(attempt: Attempt): void {
     const { socket, state, wanted } = attempt;
+    if ('encrypted' in socket && !agreesOn(socket as TLSSocket, wanted.alpn)) {
+      socket.destroy();
+      this.#failed(attempt);
+      return;
+    }
     socket.attempt = undefined;
     this.#attempts.delete(attempt);
     this.endpoints.succeeded(state);
@@ -126,13 +139,22 @@ export class Connector {
   }
 
   #dial(endpoint: Endpoint, wanted: Wanted): AttemptSocket {
+    if (this.#tls !== undefined)
+      return this.#tls.connect(endpoint, wanted.alpn, { allowHalfOpen: true, noDelay: true });
     const { address } = endpoint;
-    const where: TcpNetConnectOpts | { path: string } =
-      address.kind === 'unix'
-        ? { path: address.path }
-        : // Racing address families is for names; for an address it would only cost.
-          { host: address.host, port: address.port, noDelay: true, autoSelectFamily: net.isIP(address.host) === 0 };
-    if (!endpoint.tls) return net.connect({ ...where, allowHalfOpen: true });
-    return tls.connect({ ...where, allowHalfOpen: true, ...upstreamTlsOptions(endpoint, this.#settings.tls, wanted.alpn) });
+    if (address.kind === 'unix') return net.connect({ path: address.path, allowHalfOpen: true });
+    const { host, port } = address;
+    // Racing address families is for names; for an address it would only cost.
+    return net.connect({
+      host,
+      port,
+      allowHalfOpen: true,
+      noDelay: true,
+      autoSelectFamily: net.isIP(host) === 0,
+    });
   }
+}
+
+function createTls(settings: PrimarySettings, pem: ClientPem | undefined): PrimaryTls | undefined {
+  return settings.tls === undefined || pem === undefined ? undefined : new PrimaryTls(settings.tls, pem);
 }

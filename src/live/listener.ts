@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { messageOf, UserError } from '../kit/errors.ts';
 import { LIVE_STAT } from '../model/live-stats.ts';
 import type { LiveStatName } from '../model/live-stats.ts';
-import type { Address, ListenerSettings, PrimarySettings } from '../model/settings.ts';
+import type { Address, ListenerSettings } from '../model/settings.ts';
 import { FROM_CLIENT } from '../model/tape.ts';
 import type { Direction, Tape } from '../model/tape.ts';
 import type { EndpointState } from './balance.ts';
@@ -15,6 +15,7 @@ import { Relay, resetAfterFlush } from './relay.ts';
 import type { RelayHost } from './relay.ts';
 import { SlotPool } from './slots.ts';
 import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
+import type { ClientPem } from './tls-client.ts';
 import type { TlsBundle } from './tls-server.ts';
 
 export interface LiveListenerOptions {
@@ -27,6 +28,8 @@ export interface LiveListenerOptions {
   readonly stats: Float64Array;
   readonly openOverAll: Int32Array;
   readonly certificates: TlsBundle | undefined;
+  /** What TLS to the primary needs. */
+  readonly primaryPem: ClientPem | undefined;
   /** First connection number, and the distance to the next: workers of a listener share no number. */
   readonly firstId: number;
   readonly idStep: number;
@@ -62,7 +65,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#settings = settings;
     this.#nextId = options.firstId;
     this.#slots = new SlotPool(settings.connections);
-    this.connector = new Connector(settings.primary);
+    this.connector = new Connector(settings.primary, options.primaryPem);
     this.#arrivals = new Arrivals(settings, options.certificates, {
       arrived: (arrived) => this.#connect(arrived),
       failed: () => {
@@ -117,9 +120,9 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     }
   }
 
-  reload(settings: ListenerSettings): void {
+  reload(settings: ListenerSettings, primaryPem: ClientPem | undefined): void {
     this.#settings = settings;
-    this.connector.update(settings.primary);
+    this.connector.update(settings.primary, primaryPem);
     this.#arrivals.update(settings);
   }
 
@@ -197,11 +200,18 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#nextId = (id + this.#options.idStep) >>> 0;
     const { sendProxyProtocol } = this.#settings.primary;
     if (sendProxyProtocol !== 'off') {
-      upstream.write(encodeProxyHeader(sendProxyProtocol, { source: arrived.source(), destination: arrived.destination() }));
+      upstream.write(
+        encodeProxyHeader(sendProxyProtocol, {
+          source: arrived.source(),
+          destination: arrived.destination(),
+        }),
+      );
     }
     const track = createTapeTrack(id, this.#slots.take(), () => {
       const source = arrived.source();
-      const destination = arrived.proxied ? arrived.destination() : (this.#destination ?? arrived.destination());
+      const destination = arrived.proxied
+        ? arrived.destination()
+        : (this.#destination ?? arrived.destination());
       return {
         sourceIp: source.ip,
         sourcePort: source.port,
@@ -255,6 +265,7 @@ function ignore(): void {}
 /** The address that every client has connected to, unless the listener has several. */
 function fixedDestination(listen: Address): { ip: string; port: number } | undefined {
   if (listen.kind === 'unix') return { ip: '', port: 0 };
-  const wildcard = listen.host === '0.0.0.0' || listen.host === '::' || net.isIP(listen.host) === 0 || listen.port === 0;
+  const wildcard =
+    listen.host === '0.0.0.0' || listen.host === '::' || net.isIP(listen.host) === 0 || listen.port === 0;
   return wildcard ? undefined : { ip: listen.host, port: listen.port };
 }

@@ -126,7 +126,11 @@ function reset(socket: Socket): void {
   else socket.resetAndDestroy();
 }
 
-function attach(socket: RelaySocket, relay: Relay, onData: (this: RelaySocket, chunk: Uint8Array) => void): void {
+function attach(
+  socket: RelaySocket,
+  relay: Relay,
+  onData: (this: RelaySocket, chunk: Uint8Array) => void,
+): void {
   socket.relay = relay;
   socket.on('data', onData);
   socket.on('end', onEnd);

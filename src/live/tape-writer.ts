@@ -118,7 +118,10 @@ export class TapeWriter {
       }
     }
     const wanted = unwanted === 0 ? chunk : chunk.subarray(unwanted);
-    if (!this.#settle(track, direction, micros) || !this.#record(KIND.data, direction, track.id, 0, micros, wanted, RESERVED_BYTES)) {
+    if (
+      !this.#settle(track, direction, micros) ||
+      !this.#record(KIND.data, direction, track.id, 0, micros, wanted, RESERVED_BYTES)
+    ) {
       track.lost[direction] += wanted.length;
       this.#count(COUNTER.droppedBytes, wanted.length);
       this.#count(COUNTER.droppedRecords, 1);
@@ -212,7 +215,13 @@ export class TapeWriter {
     );
   }
 
-  #report(kind: number, bytes: [number, number], track: TapeTrack, direction: Direction, micros: number): boolean {
+  #report(
+    kind: number,
+    bytes: [number, number],
+    track: TapeTrack,
+    direction: Direction,
+    micros: number,
+  ): boolean {
     while (bytes[direction] > 0) {
       const count = Math.min(bytes[direction], 0xffffffff);
       if (!this.#record(kind, direction, track.id, count, micros, undefined, 0)) return false;

@@ -40,7 +40,14 @@ export const TAPE_BYTES_MAX = 1024 ** 3;
 
 export const CONTROL = { head: 0, tail: 1, waiting: 2 } as const;
 /** Written by the producer only. */
-export const COUNTER = { droppedBytes: 0, droppedRecords: 1, leftOut: 2, takenIn: 3, skippedBytes: 4, tapedBytes: 5 } as const;
+export const COUNTER = {
+  droppedBytes: 0,
+  droppedRecords: 1,
+  leftOut: 2,
+  takenIn: 3,
+  skippedBytes: 4,
+  tapedBytes: 5,
+} as const;
 
 export const KIND = {
   pad: 0,
@@ -130,7 +137,17 @@ export function encodeOpenNote(note: OpenNote): string {
 }
 
 export function decodeOpenNote(text: string): OpenNote {
-  const [slot, fromClient, fromPrimary, sourceIp, sourcePort, destinationIp, destinationPort, tls, principal] = text.split('\n');
+  const [
+    slot,
+    fromClient,
+    fromPrimary,
+    sourceIp,
+    sourcePort,
+    destinationIp,
+    destinationPort,
+    tls,
+    principal,
+  ] = text.split('\n');
   return {
     slot: Number(slot),
     offsets: [Number(fromClient), Number(fromPrimary)],

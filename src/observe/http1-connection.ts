@@ -320,7 +320,8 @@ export class Http1Connection {
   }
 
   #skip(direction: Direction, bytes: number): void {
-    if (this.#connection !== undefined) this.#host.skip(this.#connection, direction, this.#offsets[direction], bytes);
+    if (this.#connection !== undefined)
+      this.#host.skip(this.#connection, direction, this.#offsets[direction], bytes);
   }
 }
 

@@ -1,4 +1,6 @@
 import { zeroCounts } from '../kit/counts.ts';
+import { createHistogram, record } from '../kit/histogram.ts';
+import type { Histogram } from '../kit/histogram.ts';
 import { safeMethod } from '../model/method.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
 import type { Connection, NotMirroredReason, RequestHead } from '../model/exchange.ts';
@@ -23,6 +25,8 @@ export interface RunningPolicy {
   /** The longest answer that is kept to compare it, bytes. */
   readonly bodyBytes: number;
   readonly counts: PolicyCounts;
+  /** How long the primary took for requests that match. */
+  readonly primary: Histogram;
   paused: boolean;
 }
 
@@ -40,14 +44,19 @@ export interface TargetCounts {
   /** Requests that no copy was begun of, by reason. Those given up later are counted by the target itself. */
   readonly notMirrored: Record<NotMirroredReason, number>;
   readonly pairs: { same: number; different: number; incomplete: number };
+  /** How long it took to answer copies. */
+  readonly durations: Histogram;
 }
 
 export function createTargetCounts(): TargetCounts {
-  return { notMirrored: zeroCounts(NOT_MIRRORED_REASONS), pairs: { same: 0, different: 0, incomplete: 0 } };
+  return {
+    notMirrored: zeroCounts(NOT_MIRRORED_REASONS),
+    pairs: { same: 0, different: 0, incomplete: 0 },
+    durations: createHistogram(),
+  };
 }
 
 export interface PolicyRunnerOptions {
-  readonly policies: readonly RunningPolicy[];
   /** Whether a request is a copy that this program made. */
   readonly isOwnCopy: (request: RequestHead) => boolean;
   readonly compare: (pair: Pair) => PairResult;
@@ -55,14 +64,15 @@ export interface PolicyRunnerOptions {
   readonly keptBytes: number;
 }
 
-/** What is kept with an exchange that is being copied. */
+/** What is kept with an exchange that a policy matched. */
 interface Attachment {
+  readonly matched: RunningPolicy[];
   readonly copies: CopyInProgress[];
   readonly body: Uint8Array[];
   bodyBytes: number;
   /** The answer is too long to be kept, or was not seen whole. */
   cut: boolean;
-  readonly bodyLimit: number;
+  bodyLimit: number;
   over: boolean;
 }
 
@@ -75,6 +85,8 @@ interface CopyInProgress {
 
 /** Applies the policies of a tap to its exchanges: what is copied where, and what both sides answered. */
 export class PolicyRunner implements ExchangeSink {
+  /** Those of the tap, in the order of the configuration. */
+  policies: readonly RunningPolicy[] = [];
   readonly #options: PolicyRunnerOptions;
   #keptBytes = 0;
 
@@ -83,15 +95,21 @@ export class PolicyRunner implements ExchangeSink {
   }
 
   request(exchange: LiveExchange): void {
-    const own = this.#options.isOwnCopy(exchange.request);
     let attachment: Attachment | undefined;
-    for (const policy of this.#options.policies) {
-      const reason = decide(policy, exchange, own);
-      if (reason === undefined) attachment = this.#start(policy, exchange, attachment);
-      else for (const { counts } of policy.targets) counts.notMirrored[reason]++;
+    for (const policy of this.policies) {
+      if (!policy.compiled.matches(exchange.request, exchange.connection)) {
+        refuse(policy, 'not_matched');
+        continue;
+      }
+      attachment ??= createAttachment();
+      attachment.matched.push(policy);
+      const reason = decide(policy, exchange, this.#options.isOwnCopy);
+      if (reason === undefined) this.#start(policy, exchange, attachment);
+      else refuse(policy, reason);
     }
-    if (attachment === undefined || attachment.copies.length === 0) return;
+    if (attachment === undefined) return;
     exchange.attachment = attachment;
+    if (attachment.copies.length === 0) return;
     exchange.followRequest = exchange.requestBody !== 'none';
     exchange.followResponse = true;
   }
@@ -101,7 +119,8 @@ export class PolicyRunner implements ExchangeSink {
   }
 
   requestGap(exchange: LiveExchange): void {
-    for (const { copy } of copiesOf(exchange)) copy?.abort(exchange.incomplete === 'client_closed' ? 'client_closed' : 'tape_gap');
+    for (const { copy } of copiesOf(exchange))
+      copy?.abort(exchange.incomplete === 'client_closed' ? 'client_closed' : 'tape_gap');
   }
 
   requestEnd(exchange: LiveExchange, trailers: readonly (readonly [string, string])[] | undefined): void {
@@ -129,25 +148,21 @@ export class PolicyRunner implements ExchangeSink {
     const attachment = attachmentOf(exchange);
     if (attachment === undefined) return;
     attachment.over = true;
+    if (exchange.incomplete === undefined) {
+      const { requestStart, responseEnd } = exchange.times;
+      for (const { primary } of attachment.matched) record(primary, responseEnd - requestStart);
+    }
+    if (attachment.copies.length === 0) return;
     if (!exchange.requestDone) for (const { copy } of attachment.copies) copy?.abort(abortReason(exchange));
     if (attachment.copies.every(({ outcome }) => outcome !== undefined)) this.#settle(exchange, attachment);
   }
 
   ambiguous(): void {
-    for (const { targets } of this.#options.policies) {
-      for (const { counts } of targets) counts.notMirrored.ambiguous++;
-    }
+    for (const policy of this.policies) refuse(policy, 'ambiguous');
   }
 
-  #start(policy: RunningPolicy, exchange: LiveExchange, given: Attachment | undefined): Attachment {
-    const attachment = given ?? {
-      copies: [],
-      body: [],
-      bodyBytes: 0,
-      cut: false,
-      bodyLimit: policy.bodyBytes,
-      over: false,
-    };
+  #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {
+    attachment.bodyLimit = Math.max(attachment.bodyLimit, policy.bodyBytes);
     for (const running of policy.targets) {
       const inProgress: CopyInProgress = { policy, running, copy: undefined, outcome: undefined };
       const started = running.target.copy({
@@ -164,13 +179,18 @@ export class PolicyRunner implements ExchangeSink {
       inProgress.copy = started;
       attachment.copies.push(inProgress);
     }
-    return attachment;
   }
 
-  #answered(exchange: LiveExchange, attachment: Attachment, inProgress: CopyInProgress, outcome: CopyOutcome): void {
+  #answered(
+    exchange: LiveExchange,
+    attachment: Attachment,
+    inProgress: CopyInProgress,
+    outcome: CopyOutcome,
+  ): void {
     inProgress.outcome = outcome;
     inProgress.copy = undefined;
-    if (attachment.over && attachment.copies.every((copy) => copy.outcome !== undefined)) this.#settle(exchange, attachment);
+    if (attachment.over && attachment.copies.every((copy) => copy.outcome !== undefined))
+      this.#settle(exchange, attachment);
   }
 
   /** The primary and every mirror are done with this request. */
@@ -182,6 +202,7 @@ export class PolicyRunner implements ExchangeSink {
         pairs.incomplete++;
         continue;
       }
+      record(running.counts.durations, outcome.answer.endMicros - outcome.answer.startMicros);
       const result = this.#options.compare({
         policy: policy.name,
         mirror: running.target.name,
@@ -202,17 +223,27 @@ export class PolicyRunner implements ExchangeSink {
   }
 }
 
-/** Why no copy of this request is to be made; undefined when one is. */
-function decide(policy: RunningPolicy, exchange: LiveExchange, own: boolean): NotMirroredReason | undefined {
-  const { request, connection } = exchange;
-  if (!policy.compiled.matches(request, connection)) return 'not_matched';
+/** Why no copy of a request that the policy matches is to be made; undefined when one is. */
+function decide(
+  policy: RunningPolicy,
+  { request, connection }: LiveExchange,
+  isOwnCopy: (request: RequestHead) => boolean,
+): NotMirroredReason | undefined {
   policy.counts.matched++;
-  if (own) return 'loop';
+  if (isOwnCopy(request)) return 'loop';
   if (!policy.included(request, connection)) return 'not_sampled';
   policy.counts.sampled++;
   if (request.method === 'CONNECT' || isWebSocket(request)) return 'upgrade';
   if (policy.holdWrites && !safeMethod(request.method)) return 'unsafe_method';
   return policy.paused ? 'paused' : undefined;
+}
+
+function refuse({ targets }: RunningPolicy, reason: NotMirroredReason): void {
+  for (const { counts } of targets) counts.notMirrored[reason]++;
+}
+
+function createAttachment(): Attachment {
+  return { matched: [], copies: [], body: [], bodyBytes: 0, cut: false, bodyLimit: 0, over: false };
 }
 
 function isWebSocket(request: RequestHead): boolean {

@@ -57,7 +57,8 @@ export class TapObserver implements TapeEvents {
       counts: this.counts,
       limits: options.limits,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
-      skip: ({ slot, id }, direction, offset, bytes) => options.answers.skip(slot, id, direction, offset, bytes),
+      skip: ({ slot, id }, direction, offset, bytes) =>
+        options.answers.skip(slot, id, direction, offset, bytes),
       giveUp: ({ slot, id }) => options.answers.giveUp(slot, id),
     };
   }
@@ -143,7 +144,8 @@ export class TapObserver implements TapeEvents {
   #giveUp(followed: Followed, protocol: 'http2' | 'tls' | 'other'): void {
     followed.opaque = true;
     this.counts.opaque[protocol]++;
-    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const) this.#host.skip(followed.connection, direction, 0, Infinity);
+    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const)
+      this.#host.skip(followed.connection, direction, 0, Infinity);
     this.#host.giveUp(followed.connection);
   }
 
@@ -167,5 +169,5 @@ function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).latin1Slice();
+  return Buffer.from(bytes).toString('latin1');
 }

@@ -33,7 +33,13 @@ class Collector implements TapeEvents {
     this.seen.push({ kind: midstream ? 'midstream' : 'open', id });
   }
   data(id: number, direction: Direction, chunk: Uint8Array): void {
-    this.seen.push({ kind: 'data', id, direction, bytes: chunk.length, text: Buffer.from(chunk).toString('latin1') });
+    this.seen.push({
+      kind: 'data',
+      id,
+      direction,
+      bytes: chunk.length,
+      text: Buffer.from(chunk).toString('latin1'),
+    });
   }
   gap(id: number, direction: Direction, bytes: number, lost: boolean): void {
     this.seen.push({ kind: lost ? 'gap' : 'skip', id, direction, bytes });
@@ -48,7 +54,9 @@ class Collector implements TapeEvents {
     this.seen.push({ kind: 'leave', id });
   }
   take(): string[] {
-    return this.seen.splice(0).map(({ kind, id, bytes }) => (bytes === undefined ? `${kind} ${id}` : `${kind} ${id} ${bytes}`));
+    return this.seen
+      .splice(0)
+      .map(({ kind, id, bytes }) => (bytes === undefined ? `${kind} ${id}` : `${kind} ${id} ${bytes}`));
   }
 }
 
@@ -98,7 +106,9 @@ test('a full tape drops data, and the reader learns the exact number of bytes be
   writer.data(track, FROM_PRIMARY, chunk.subarray(0, 5), 50);
   const all = [...first, ...read()];
   const sum = (kind: string) =>
-    all.filter((line) => line.startsWith(`${kind} `)).reduce((total, line) => total + Number(line.split(' ')[2]), 0);
+    all
+      .filter((line) => line.startsWith(`${kind} `))
+      .reduce((total, line) => total + Number(line.split(' ')[2]), 0);
   if (all.some((line) => line.startsWith('leave'))) return assert.fail('this connection was left out');
   assert.equal(sum('data') + sum('gap'), written + 5);
   assert.equal(sum('gap'), dropped);

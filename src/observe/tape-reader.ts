@@ -1,4 +1,12 @@
-import { ANSWER, ANSWER_WORDS, CONTROL, KIND, RECORD_HEADER_BYTES, SKIP_FOREVER, viewTape } from '../model/tape.ts';
+import {
+  ANSWER,
+  ANSWER_WORDS,
+  CONTROL,
+  KIND,
+  RECORD_HEADER_BYTES,
+  SKIP_FOREVER,
+  viewTape,
+} from '../model/tape.ts';
 import type { Direction, Tape, TapeViews } from '../model/tape.ts';
 
 /** Receives records in the order in which the live worker wrote them. Payloads are views, valid during the call only. */
@@ -24,6 +32,11 @@ export class TapeReader {
   constructor(tape: Tape) {
     this.#views = viewTape(tape);
     this.#tail = Atomics.load(this.#views.control, CONTROL.tail) >>> 0;
+  }
+
+  /** Bytes on the tape that have not been handed out. */
+  get unread(): number {
+    return (Atomics.load(this.#views.control, CONTROL.head) - this.#tail) >>> 0;
   }
 
   /**
@@ -80,7 +93,8 @@ export class TapeReader {
   giveUp(slot: number, connection: number): void {
     const { answers } = this.#views;
     const base = slot * ANSWER_WORDS;
-    if (Atomics.load(answers, base + ANSWER.owner) === (connection | 0)) Atomics.store(answers, base + ANSWER.giveUp, 1);
+    if (Atomics.load(answers, base + ANSWER.owner) === (connection | 0))
+      Atomics.store(answers, base + ANSWER.giveUp, 1);
   }
 
   #readRecord(events: TapeEvents, from: number): number {

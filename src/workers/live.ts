@@ -6,8 +6,9 @@ import type { FromLive, LiveWorkerData, ToLive } from './messages.ts';
 /** A live worker's thread: one listener, and nothing else. */
 const ENDPOINT_REPORT_MS = 1000;
 
-const options = workerData as LiveWorkerData;
-const listener = new LiveListener(options);
+const data = workerData as LiveWorkerData;
+const listener = new LiveListener(data.listener);
+listener.observe(data.tapes);
 
 function tell(message: FromLive): void {
   parentPort?.postMessage(message);
@@ -19,7 +20,7 @@ parentPort?.on('message', (message: ToLive) => {
       listener.observe(message.tapes);
       break;
     case 'reload':
-      listener.reload(message.settings);
+      listener.reload(message.settings, message.primaryPem);
       break;
     case 'certificates':
       listener.setCertificates(message.certificates);

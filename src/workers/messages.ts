@@ -1,18 +1,24 @@
-import type { BreakerState, MirrorStats } from '../mirror/stats.ts';
 import type { ObserverCounts } from '../observe/counts.ts';
-import type { PolicyCounts, TargetCounts } from '../observe/policy-runner.ts';
 import type { LiveListenerOptions } from '../live/listener.ts';
-import type { EndpointStatus } from '../model/status.ts';
+import type { DurationStatus, EndpointStatus, PolicyStatus } from '../model/status.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, ObserverSettings } from '../model/settings.ts';
 import type { Tape } from '../model/tape.ts';
+import type { ClientPem } from '../live/tls-client.ts';
 import type { TlsBundle } from '../live/tls-server.ts';
 
 /** What a live worker is started with, told, and tells. */
-export type LiveWorkerData = LiveListenerOptions;
+export interface LiveWorkerData {
+  readonly listener: LiveListenerOptions;
+  readonly tapes: readonly Tape[];
+}
 export type ToLive =
   | { readonly kind: 'observe'; readonly tapes: readonly Tape[] }
-  | { readonly kind: 'reload'; readonly settings: ListenerSettings }
+  | {
+      readonly kind: 'reload';
+      readonly settings: ListenerSettings;
+      readonly primaryPem: ClientPem | undefined;
+    }
   | { readonly kind: 'certificates'; readonly certificates: TlsBundle }
   | { readonly kind: 'drain' }
   | { readonly kind: 'close' };
@@ -41,26 +47,17 @@ export type ToObserver =
   | { readonly kind: 'paused'; readonly paused: readonly string[] }
   /** Ends when the tape is empty and no copy is under way. */
   | { readonly kind: 'drain' };
-export type FromObserver = { readonly kind: 'report'; readonly report: ObserverReport } | { readonly kind: 'drained' };
+export type FromObserver =
+  | { readonly kind: 'report'; readonly report: ObserverReport }
+  | { readonly kind: 'drained' };
 
-/** Everything one observer has counted since it began; main keeps the last one of each. */
+/** Everything one observer has counted since it began, in the form in which the status shows it. */
 export interface ObserverReport {
   readonly counts: ObserverCounts;
   readonly connections: number;
   readonly heapBytes: number;
   readonly policies: readonly PolicyReport[];
+  readonly durations: readonly DurationStatus[];
 }
 
-export interface PolicyReport {
-  readonly name: string;
-  readonly counts: PolicyCounts;
-  readonly targets: readonly TargetReport[];
-}
-
-export interface TargetReport {
-  readonly name: string;
-  readonly control: boolean;
-  readonly counts: TargetCounts;
-  readonly mirror: MirrorStats;
-  readonly breaker: BreakerState;
-}
+export type PolicyReport = Pick<PolicyStatus, 'name' | 'matched' | 'sampled' | 'mirrors' | 'control'>;

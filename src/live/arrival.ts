@@ -1,0 +1,165 @@
+import type { Socket } from 'node:net';
+import type { SocketEnd } from '../model/exchange.ts';
+import type { ListenerSettings } from '../model/settings.ts';
+import { parseProxyHeader } from './proxy-protocol.ts';
+import type { ProxyHeader } from './proxy-protocol.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
+import type { Accepted } from './tls-acceptor.ts';
+import type { TlsBundle } from './tls-server.ts';
+
+export interface ArrivalEvents {
+  arrived(arrived: Arrived): void;
+  /** The PROXY header or the TLS handshake failed or took too long; the socket is closed. */
+  failed(): void;
+}
+
+/** A client whose bytes can be relayed: PROXY header read, TLS handshake done, where the listener asks for them. */
+export class Arrived {
+  /** Paused; gives plain bytes. */
+  readonly socket: Socket;
+  readonly tls: boolean;
+  readonly alpn: string | undefined;
+  readonly principal: string | undefined;
+  readonly #raw: Socket;
+  readonly #header: ProxyHeader | undefined;
+
+  constructor(raw: Socket, header: ProxyHeader | undefined, accepted: Accepted | undefined) {
+    this.#raw = raw;
+    this.#header = header;
+    this.socket = accepted?.socket ?? raw;
+    this.tls = accepted !== undefined;
+    this.alpn = accepted?.alpn;
+    this.principal = accepted?.principal;
+  }
+
+  /** Whether the addresses are those that a proxy in front has told. */
+  get proxied(): boolean {
+    return this.#header?.kind === 'header' && this.#header.source !== undefined;
+  }
+
+  source(): SocketEnd {
+    const told = this.#header?.kind === 'header' ? this.#header.source : undefined;
+    return told ?? { ip: plainIp(this.#raw.remoteAddress), port: this.#raw.remotePort ?? 0 };
+  }
+
+  destination(): SocketEnd {
+    const told = this.#header?.kind === 'header' ? this.#header.destination : undefined;
+    return told ?? { ip: plainIp(this.#raw.localAddress), port: this.#raw.localPort ?? 0 };
+  }
+}
+
+interface Waiting {
+  readonly raw: Socket;
+  /** Bytes of a PROXY header that is not whole yet. */
+  bytes: Buffer | undefined;
+  header: ProxyHeader | undefined;
+  readonly deadline: number;
+}
+
+/** Takes accepted connections through what comes before the first byte that is relayed. */
+export class Arrivals {
+  readonly #events: ArrivalEvents;
+  readonly #waiting = new Set<Waiting>();
+  #settings: ListenerSettings;
+  #tls: TlsAcceptor | undefined;
+
+  constructor(settings: ListenerSettings, certificates: TlsBundle | undefined, events: ArrivalEvents) {
+    this.#settings = settings;
+    this.#events = events;
+    if (certificates !== undefined && settings.tls.mode === 'terminate') {
+      this.#tls = new TlsAcceptor(settings.tls, certificates);
+    }
+  }
+
+  update(settings: ListenerSettings): void {
+    this.#settings = settings;
+  }
+
+  /** New handshakes use these; connections that are open keep what they have. */
+  setCertificates(certificates: TlsBundle): void {
+    this.#tls?.setCertificates(certificates);
+  }
+
+  /** @param raw paused, nothing read */
+  accept(raw: Socket): void {
+    const { proxyProtocol, handshakeTimeoutMs } = this.#settings;
+    if (!proxyProtocol && this.#tls === undefined) {
+      this.#events.arrived(new Arrived(raw, undefined, undefined));
+      return;
+    }
+    const waiting: Waiting = {
+      raw,
+      bytes: undefined,
+      header: undefined,
+      deadline: performance.now() + handshakeTimeoutMs,
+    };
+    this.#waiting.add(waiting);
+    raw.on('error', ignore);
+    raw.once('close', () => this.#fail(waiting));
+    if (proxyProtocol) this.#readHeader(waiting);
+    else this.#secure(waiting);
+  }
+
+  /** Closes connections that have had their time. */
+  sweep(now: number): void {
+    for (const waiting of this.#waiting) if (waiting.deadline <= now) this.#fail(waiting);
+  }
+
+  close(): void {
+    for (const waiting of this.#waiting) this.#fail(waiting);
+  }
+
+  #readHeader(waiting: Waiting): void {
+    const { raw } = waiting;
+    const read = (chunk: Buffer): void => {
+      const bytes = waiting.bytes === undefined ? chunk : Buffer.concat([waiting.bytes, chunk]);
+      const header = parseProxyHeader(bytes);
+      if (header.kind === 'more') {
+        waiting.bytes = bytes;
+        return;
+      }
+      raw.off('data', read);
+      raw.pause();
+      if (header.kind === 'invalid') {
+        this.#fail(waiting);
+        return;
+      }
+      waiting.header = header;
+      if (header.bytes < bytes.length) raw.unshift(bytes.subarray(header.bytes));
+      this.#secure(waiting);
+    };
+    raw.on('data', read);
+    raw.once('end', () => this.#fail(waiting));
+    raw.resume();
+  }
+
+  #secure(waiting: Waiting): void {
+    if (this.#tls === undefined) {
+      this.#done(waiting, undefined);
+      return;
+    }
+    this.#tls.accept(waiting.raw, (accepted) => {
+      if (accepted === undefined) this.#fail(waiting);
+      else this.#done(waiting, accepted);
+    });
+  }
+
+  #done(waiting: Waiting, accepted: Accepted | undefined): void {
+    if (!this.#waiting.delete(waiting)) return;
+    this.#events.arrived(new Arrived(waiting.raw, waiting.header, accepted));
+  }
+
+  #fail(waiting: Waiting): void {
+    if (!this.#waiting.delete(waiting)) return;
+    waiting.raw.destroy();
+    this.#events.failed();
+  }
+}
+
+function ignore(): void {}
+
+/** An IPv4 address that a dual-stack socket shows as IPv6, as IPv4. */
+function plainIp(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

@@ -1,0 +1,219 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { createHistogram } from '../kit/histogram.ts';
+import { comparePair } from '../compare/bytes.ts';
+import { Mirror } from '../mirror/mirror.ts';
+import { isOwnCopy } from '../mirror/marker.ts';
+import { compileMatcher } from '../model/match.ts';
+import type { MirrorSettings, Policy } from '../model/policy.ts';
+import { sampler } from '../model/sample.ts';
+import type { DurationStatus, MirrorStatus } from '../model/status.ts';
+import { Pacing } from '../observe/pacing.ts';
+import type { Progress } from '../observe/pacing.ts';
+import { createTargetCounts, PolicyRunner } from '../observe/policy-runner.ts';
+import type { RunningPolicy, RunningTarget } from '../observe/policy-runner.ts';
+import { TapObserver } from '../observe/tap-observer.ts';
+import { TapeReader } from '../observe/tape-reader.ts';
+import { addCounts, totalOf } from '../kit/counts.ts';
+import type { ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
+
+/** Read from the tape in one go, bytes; between two goes the mirrors' sockets have their turn. */
+const BATCH_BYTES = 32 * 1024;
+/** Pause between two looks at a tape that was not empty, ms: records gather, and one batch costs less than many. */
+const POLL_MS = 1;
+/** Looks that find nothing before the thread goes to sleep until the live worker wakes it. */
+const EMPTY_LOOKS = 20;
+/** Answers of the primary kept for comparison, over all exchanges, bytes. */
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+/** A policy as it runs here: its mirrors are connections of this thread. */
+interface PolicyHere extends RunningPolicy {
+  readonly settings: string;
+  readonly mirrors: readonly {
+    readonly settings: MirrorSettings;
+    readonly mirror: Mirror;
+    readonly running: RunningTarget;
+  }[];
+  readonly control: string | undefined;
+  readonly queue: number;
+}
+
+/** One observer: reads its tape, applies the policies, and counts. */
+export class ObserverThread {
+  readonly #data: ObserverWorkerData;
+  readonly #reader: TapeReader;
+  readonly #observer: TapObserver;
+  readonly #runner: PolicyRunner;
+  #policies: readonly PolicyHere[] = [];
+  #emptyLooks = 0;
+  #draining = false;
+  readonly #pacing: Pacing;
+  readonly #look = (): void => this.#readTape();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(data: ObserverWorkerData) {
+    this.#data = data;
+    this.#reader = new TapeReader(data.tape);
+    this.#pacing = new Pacing(data.tape.ringBytes);
+    this.#runner = new PolicyRunner({
+      isOwnCopy: (request) => isOwnCopy(request, data.markerKey, Date.now()),
+      compare: comparePair,
+      keptBytes: KEPT_BYTES,
+    });
+    this.#observer = new TapObserver({
+      tap: data.tap,
+      sink: this.#runner,
+      limits: { headBytes: data.settings.headBytes, trailerBytes: data.settings.headBytes },
+      connections: data.settings.connections,
+      idPrefix: data.idPrefix,
+      answers: this.#reader,
+    });
+    this.setPolicies(data.policies, data.paused);
+  }
+
+  start(): void {
+    this.#timer = setTimeout(this.#look, 0);
+  }
+
+  /** Policies whose settings are the same go on with their mirrors' connections and counts; others begin anew. */
+  setPolicies(policies: readonly Policy[], paused: readonly string[]): void {
+    const before = this.#policies;
+    this.#policies = policies.map((policy) => {
+      const settings = JSON.stringify(policy);
+      return before.find((known) => known.settings === settings) ?? this.#createPolicy(policy, settings);
+    });
+    for (const gone of before) if (!this.#policies.includes(gone)) void retire(gone);
+    this.#runner.policies = this.#policies;
+    this.setPaused(paused);
+  }
+
+  setPaused(paused: readonly string[]): void {
+    for (const policy of this.#policies) policy.paused = paused.includes(policy.name);
+  }
+
+  /** Resolves when the tape is empty and every copy is over. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    while (this.#reader.read(this.#observer, BATCH_BYTES));
+    this.#observer.abandon();
+    const busy = () => this.#policies.some(({ mirrors }) => mirrors.some(({ mirror }) => mirror.busy));
+    while (busy()) await delay(POLL_MS * 10);
+    await Promise.all(this.#policies.map(retire));
+  }
+
+  report(): ObserverReport {
+    return {
+      counts: this.#observer.counts,
+      connections: this.#observer.connections,
+      heapBytes: process.memoryUsage().heapUsed,
+      policies: this.#policies.map(reportOf),
+      durations: this.#policies.flatMap(durationsOf),
+    };
+  }
+
+  #createPolicy(policy: Policy, settings: string): PolicyHere {
+    const { included } = sampler(policy);
+    const control = policy.control;
+    const mirrors = [...policy.mirrors, ...(control === undefined ? [] : [control])].map((one) => {
+      const mirror = new Mirror({
+        policy: policy.name,
+        mirror: one,
+        limits: policy.limits,
+        rewrite: policy.rewrite,
+        order: policy.order,
+        markerKey: this.#data.markerKey,
+      });
+      return { settings: one, mirror, running: { target: mirror, counts: createTargetCounts() } };
+    });
+    return {
+      name: policy.name,
+      settings,
+      compiled: compileMatcher(policy),
+      included: (request, connection) => included(request, connection, Math.random),
+      holdWrites: policy.writes === 'hold',
+      targets: mirrors.map(({ running }) => running),
+      bodyBytes: policy.limits.bodyBytes,
+      counts: { matched: 0, sampled: 0 },
+      primary: createHistogram(),
+      paused: false,
+      mirrors,
+      control: control?.name,
+      queue: policy.limits.queue,
+    };
+  }
+
+  #readTape(): void {
+    if (this.#draining) return;
+    if (this.#pacing.holds(this.#reader.unread, this.#progress(), performance.now())) {
+      this.#timer?.refresh();
+      return;
+    }
+    this.#emptyLooks = this.#reader.read(this.#observer, BATCH_BYTES) ? 0 : this.#emptyLooks + 1;
+    if (this.#reader.unread > 0) setImmediate(this.#look);
+    else if (this.#emptyLooks < EMPTY_LOOKS) this.#timer?.refresh();
+    else this.#sleep();
+  }
+
+  #sleep(): void {
+    this.#emptyLooks = 0;
+    const woken = this.#reader.wait();
+    if (woken === undefined) setImmediate(this.#look);
+    else void woken.then(this.#look);
+  }
+
+  *#progress(): Iterable<readonly [string, Progress]> {
+    for (const { name, mirrors, queue } of this.#policies) {
+      for (const { mirror } of mirrors) {
+        const { queued, responses, failures } = mirror.stats;
+        // Most of the time there is no queue, and nothing has to be added up.
+        const done = queued === 0 ? 0 : totalOf(responses) + totalOf(failures);
+        yield [`${name}/${mirror.name}`, { queued, queue, done }];
+      }
+    }
+  }
+}
+
+async function retire({ mirrors }: PolicyHere): Promise<void> {
+  await Promise.all(mirrors.map(({ mirror }) => mirror[Symbol.asyncDispose]()));
+}
+
+function reportOf(policy: PolicyHere): PolicyReport {
+  const statuses = policy.mirrors.map(({ settings, mirror, running }) => statusOf(settings, mirror, running));
+  return {
+    name: policy.name,
+    ...policy.counts,
+    mirrors: statuses.filter(({ name }) => name !== policy.control),
+    control: statuses.find(({ name }) => name === policy.control),
+  };
+}
+
+function durationsOf(policy: PolicyHere): readonly DurationStatus[] {
+  const answered = policy.mirrors.map(({ settings, running }) => ({
+    role: settings.name === policy.control ? ('control' as const) : ('mirror' as const),
+    policy: policy.name,
+    histogram: running.counts.durations,
+  }));
+  return [{ role: 'primary', policy: policy.name, histogram: policy.primary }, ...answered];
+}
+
+function statusOf(
+  { name, endpoint }: MirrorSettings,
+  { stats }: Mirror,
+  { counts }: RunningTarget,
+): MirrorStatus {
+  const notMirrored = { ...counts.notMirrored };
+  addCounts(notMirrored, stats.notMirrored);
+  const { mirrored, responses, failures, breaker, inFlight, queued, bufferedBytes } = stats;
+  return {
+    name,
+    url: endpoint.url,
+    mirrored,
+    notMirrored,
+    responses,
+    failures,
+    pairs: counts.pairs,
+    breaker,
+    inFlight,
+    queued,
+    bufferedBytes,
+  };
+}

@@ -1,0 +1,205 @@
+import type { Logger } from '../kit/log.ts';
+import { sumLiveStats } from '../model/live-stats.ts';
+import type { Policy } from '../model/policy.ts';
+import type { ListenerSettings, ObserverSettings } from '../model/settings.ts';
+import type { AdminEvent, EndpointStatus, TapStatus } from '../model/status.ts';
+import type { ClientPem } from '../live/tls-client.ts';
+import type { TlsBundle } from '../live/tls-server.ts';
+import { LivePool } from './live-pool.ts';
+import type { ObserverReport } from './messages.ts';
+import { ObserverPool } from './observer-pool.ts';
+import { closeReport, mergeReports } from './reports.ts';
+
+export interface TapOptions {
+  readonly listener: ListenerSettings;
+  readonly observer: ObserverSettings;
+  /** Those that apply to this tap. */
+  readonly policies: readonly Policy[];
+  readonly paused: readonly string[];
+  readonly certificates: TlsBundle | undefined;
+  readonly primaryPem: ClientPem | undefined;
+  readonly markerKey: Uint8Array;
+  readonly emit: (event: AdminEvent) => void;
+  readonly log: Logger;
+}
+
+const NO_TAPE = { capacityBytes: 0, usedBytes: 0, droppedBytes: 0, leftOut: 0, takenIn: 0 };
+
+/** One listener with its live workers and, while a policy wants its traffic, their observers. */
+export class Tap implements AsyncDisposable {
+  readonly #options: TapOptions;
+  #live: LivePool | undefined;
+  #observers: ObserverPool | undefined;
+  #past: ObserverReport | undefined;
+  #pastRestarts = 0;
+
+  private constructor(options: TapOptions) {
+    this.#options = options;
+  }
+
+  /** @throws UserError when the listener's address cannot be had */
+  static async start(options: TapOptions): Promise<Tap> {
+    const tap = new Tap(options);
+    if (options.policies.length > 0) tap.#observers = tap.#createObservers(options.policies, options.paused);
+    try {
+      tap.#live = await LivePool.start({
+        settings: options.listener,
+        certificates: options.certificates,
+        primaryPem: options.primaryPem,
+        tapesOf: (worker) => tap.#observers?.tapesOf(worker) ?? [],
+        onEndpoints: (before, now) => tap.#endpointsChanged(before, now),
+        log: options.log,
+      });
+    } catch (error) {
+      await tap[Symbol.asyncDispose]();
+      throw error;
+    }
+    return tap;
+  }
+
+  get name(): string {
+    return this.#options.listener.name;
+  }
+
+  get settings(): ListenerSettings {
+    return this.#live?.settings ?? this.#options.listener;
+  }
+
+  /** What all its observers have counted, those of the past included. */
+  get report(): ObserverReport {
+    return mergeReports([this.#past ?? [], ...(this.#observers?.reports ?? [])].flat());
+  }
+
+  get restarts(): number {
+    return this.#pastRestarts + (this.#observers?.restarts ?? 0);
+  }
+
+  status(): TapStatus {
+    const settings = this.settings;
+    const stats = sumLiveStats(this.#live?.stats ?? []);
+    const { counts } = this.report;
+    const { leftOut, takenIn, ...tape } = this.#observers?.tape ?? NO_TAPE;
+    const address = this.#live?.address ?? settings.listen;
+    return {
+      name: settings.name,
+      address: address.kind === 'unix' ? `unix:${address.path}` : `${address.host}:${address.port}`,
+      tls: settings.tls.mode,
+      workers: settings.workers,
+      connections: { open: stats.open, accepted: stats.accepted, refused: stats.refused },
+      closed: { unreachable: stats.unreachable, idle: stats.idleClosed, handshake: stats.handshakeFailed },
+      unfollowed: {
+        left_out: leftOut,
+        too_many: counts.tooMany,
+        given_up: counts.givenUp,
+        opaque_http2: counts.opaque.http2,
+        opaque_tls: counts.opaque.tls,
+        opaque_other: counts.opaque.other,
+      },
+      bytes: { in: stats.bytesFromClients, out: stats.bytesFromPrimary },
+      endpoints: this.#live?.endpoints ?? [],
+      tape,
+      observers: this.#observers?.status ?? [],
+      requests: { http1: counts.http1Requests, http2: 0 },
+      exchanges: counts.exchanges,
+      incomplete: counts.incomplete,
+      resynchronised: counts.resynchronised + takenIn,
+    };
+  }
+
+  /** Puts a changed listener and changed policies in force; the address and the number of workers stay what they were. */
+  reload(
+    listener: ListenerSettings,
+    primaryPem: ClientPem | undefined,
+    policies: readonly Policy[],
+    paused: readonly string[],
+  ): void {
+    this.#live?.reload(listener, primaryPem);
+    if (policies.length === 0) this.#stopObserving();
+    else if (this.#observers === undefined) this.#startObserving(policies, paused);
+    else this.#observers.setPolicies(policies, paused);
+  }
+
+  setPaused(paused: readonly string[]): void {
+    this.#observers?.setPaused(paused);
+  }
+
+  setCertificates(certificates: TlsBundle): void {
+    this.#live?.setCertificates(certificates);
+  }
+
+  /** Stops accepting and lets open connections finish, then the copies of what they sent. */
+  async drain(drainMs: number): Promise<void> {
+    const deadline = new Promise<void>((resolve) => setTimeout(resolve, drainMs).unref());
+    await Promise.race([this.#live?.drain(), deadline]);
+    await this.#observers?.drain(COPIES_DRAIN_MS);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#live?.[Symbol.asyncDispose]();
+    await this.#observers?.[Symbol.asyncDispose]();
+  }
+
+  #createObservers(policies: readonly Policy[], paused: readonly string[]): ObserverPool {
+    const { listener, observer, markerKey, emit, log } = this.#options;
+    return new ObserverPool({
+      tap: listener.name,
+      liveWorkers: listener.workers,
+      settings: observer,
+      connections: listener.connections,
+      markerKey,
+      policies,
+      paused,
+      onReplaced: (worker, id, reason) => {
+        this.#live?.observe(worker, this.#observers?.tapesOf(worker) ?? []);
+        emit({ type: 'observer-restarted', at: Date.now(), tap: listener.name, observer: id, reason });
+      },
+      log,
+    });
+  }
+
+  #startObserving(policies: readonly Policy[], paused: readonly string[]): void {
+    this.#observers = this.#createObservers(policies, paused);
+    this.#showTapes();
+  }
+
+  #stopObserving(): void {
+    const observers = this.#observers;
+    if (observers === undefined) return;
+    this.#past = closeReport(this.report);
+    this.#pastRestarts = this.restarts;
+    this.#observers = undefined;
+    this.#showTapes();
+    void observers.drain(COPIES_DRAIN_MS).then(() => observers[Symbol.asyncDispose]());
+  }
+
+  #showTapes(): void {
+    for (let worker = 0; worker < this.settings.workers; worker++) {
+      this.#live?.observe(worker, this.#observers?.tapesOf(worker) ?? []);
+    }
+  }
+
+  #endpointsChanged(before: readonly EndpointStatus[], now: readonly EndpointStatus[]): void {
+    for (const { url, state, restingUntil } of now) {
+      const was = before.find((endpoint) => endpoint.url === url)?.state ?? 'up';
+      if (was === state) continue;
+      const change = { at: Date.now(), tap: this.name, endpoint: url };
+      if (state === 'up') this.#options.emit({ type: 'endpoint-up', ...change });
+      else {
+        const reason = 'it refused a connection, or did not answer in time';
+        this.#options.emit({
+          type: 'endpoint-resting',
+          ...change,
+          restingUntil: restingUntil ?? Date.now(),
+          reason,
+        });
+      }
+      this.#options.log.warn(state === 'up' ? 'an endpoint is up again' : 'an endpoint rests', {
+        tap: this.name,
+        endpoint: url,
+      });
+    }
+  }
+}
+
+/** Copies may go on for so long after the last live connection is over; more than the default timeout of a copy. */
+const COPIES_DRAIN_MS = 6000;
