@@ -1,3 +1,4 @@
+import type { Clock } from '../kit/clock.ts';
 import type { StartRuntime } from '../model/runtime.ts';
 
 /** A command as data; one file per command. */
@@ -48,6 +49,7 @@ export interface Context {
   readonly out: Output;
   readonly err: Output;
   readonly signals: Signals;
+  readonly clock: Clock;
   readonly startRuntime: StartRuntime;
   /** Every command, for help and completion. */
   readonly commands: readonly Command[];

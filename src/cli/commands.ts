@@ -1,8 +1,9 @@
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
+import { demo } from './demo.ts';
 import { help } from './help.ts';
 import { run } from './run.ts';
 import { version } from './version.ts';
 
 /** Every command, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [run, completion, version, help];
+export const COMMANDS: readonly Command[] = [run, demo, completion, version, help];

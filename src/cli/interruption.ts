@@ -1,13 +1,20 @@
+import type { Clock } from '../kit/clock.ts';
 import type { SignalName, Signals } from './command.ts';
+
+/** Signals nearer to one another are one: npm hands on the Ctrl-C that the terminal has sent to its child already. */
+const ECHO_MS = 300;
 
 /** Turns signals into promises: each `next` is one more signal, also one that came before it was asked for. */
 export class Interruption implements Disposable {
   readonly #signals: Signals;
   readonly #names: readonly SignalName[];
+  readonly #clock: Clock;
+  #lastAt = -Infinity;
   #waiting = 0;
   #resolve: (() => void) | undefined;
 
-  constructor(signals: Signals, names: readonly SignalName[]) {
+  constructor(signals: Signals, names: readonly SignalName[], clock: Clock) {
+    this.#clock = clock;
     this.#signals = signals;
     this.#names = names;
     for (const name of names) signals.on(name, this.#onSignal);
@@ -29,6 +36,10 @@ export class Interruption implements Disposable {
   }
 
   readonly #onSignal = (): void => {
+    const now = this.#clock.monotonic();
+    const echo = now - this.#lastAt < ECHO_MS;
+    this.#lastAt = now;
+    if (echo) return;
     if (this.#resolve === undefined) {
       this.#waiting += 1;
       return;

@@ -1,3 +1,4 @@
+import { systemClock } from '../kit/clock.ts';
 import { COMMANDS } from './commands.ts';
 import type { Context, Output } from './command.ts';
 
@@ -9,6 +10,7 @@ export function processContext(own: Pick<Context, 'version' | 'startRuntime'>): 
     out: outputOf(process.stdout),
     err: outputOf(process.stderr),
     signals: process,
+    clock: systemClock,
     commands: COMMANDS,
   };
 }

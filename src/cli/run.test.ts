@@ -7,6 +7,7 @@ import type { TestContext as NodeTestContext } from 'node:test';
 import type { TestContext } from '../../test/fixtures/cli-context.ts';
 import { cliContext } from '../../test/fixtures/cli-context.ts';
 import { exampleSummary } from '../../test/fixtures/status.ts';
+import { ManualClock } from '../kit/manual-clock.ts';
 import { dispatch } from './dispatch.ts';
 
 const QUICK_START = [
@@ -56,12 +57,14 @@ test('starts what the flags say, drains at SIGTERM, disposes and exits with 0', 
 });
 
 test('a second Ctrl-C ends without waiting for the drain', async () => {
-  const context = cliContext();
+  const clock = new ManualClock();
+  const context = cliContext({ clock });
   const code = dispatch(QUICK_START, context);
   await listening(context);
   const draining = called(context, 'drain');
   context.signals.emit('SIGINT');
   await draining;
+  clock.advance(1000);
   context.signals.emit('SIGINT');
   equal(await code, 0);
   deepEqual(context.runtime.calls, ['drain', 'dispose']);

@@ -1,6 +1,5 @@
 import { settingsFromFlags } from '../config/flags.ts';
 import { renderProblems } from '../config/problem.ts';
-import { systemClock } from '../kit/clock.ts';
 import { parseDuration } from '../kit/duration.ts';
 import { createLogger } from '../kit/log.ts';
 import type { Logger } from '../kit/log.ts';
@@ -49,7 +48,7 @@ export const run: Command = {
 };
 
 async function runCommand(input: Input, context: Context): Promise<number> {
-  const { out, err, signals, startRuntime } = context;
+  const { out, err, signals, clock, startRuntime } = context;
   const untilText = valueOf(input, 'until');
   const until = untilText === undefined ? undefined : parseUntil(untilText);
   const reportFolder = valueOf(input, 'report');
@@ -66,6 +65,7 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   using interruption = new Interruption(
     signals,
     file === undefined ? ['SIGINT', 'SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM'],
+    clock,
   );
   await using runtime = await startRuntime(settings, { log });
   using _reload =
@@ -75,7 +75,7 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   const result = await attend(runtime, {
     until,
     interruption,
-    clock: systemClock,
+    clock,
     onSecond: (summary) => progress.update(progressText(summary)),
     onEnding: (ending) =>
       log.info('ending: open connections may finish', { because: ending, drainMs: settings.drainMs }),

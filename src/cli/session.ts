@@ -15,7 +15,7 @@ export interface SessionOptions {
   /** Once a second. */
   readonly onSecond: (summary: Summary) => void;
   /** Before the drain. */
-  readonly onEnding: (ending: Ending) => void;
+  readonly onEnding: (ending: Ending) => Promise<void> | void;
 }
 
 const LOOK_MS = 100;
@@ -24,8 +24,8 @@ const LOOK_MS = 100;
 export async function attend(runtime: Runtime, options: SessionOptions): Promise<RunResult> {
   const { interruption, onEnding } = options;
   const ending = await endOf(runtime, options);
-  onEnding(ending);
-  await Promise.race([runtime.drain(), interruption.next()]);
+  const drained = Promise.resolve(onEnding(ending)).then(() => runtime.drain());
+  await Promise.race([drained, interruption.next()]);
   return runResult(runtime, ending);
 }
 

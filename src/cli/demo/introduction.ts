@@ -1,0 +1,47 @@
+import { FAULTS } from './faults.ts';
+import type { LoadStats } from './load.ts';
+
+export interface IntroductionOptions {
+  readonly stage: { readonly primary: string; readonly mirror: string; readonly control: string };
+  /** Where users connect. */
+  readonly target: string;
+  readonly adminUrl: string | undefined;
+  readonly requestsPerSecond: number;
+  readonly duration: string | undefined;
+}
+
+/** What the demo says first: what runs where, what is planted, and what to try. */
+export function introduction(options: IntroductionOptions): string {
+  const { stage, target, adminUrl, requestsPerSecond, duration } = options;
+  const faults = FAULTS.map(({ what }) => `  - ${what}\n`).join('');
+  const admin =
+    adminUrl === undefined
+      ? ''
+      : `  curl ${adminUrl}/api/v1/summary
+  curl ${adminUrl}/api/v1/policies
+  curl -X POST ${adminUrl}/api/v1/policies/main/pause      # and /resume
+  curl -N ${adminUrl}/api/v1/events
+  curl ${adminUrl}/metrics
+`;
+  return `Users send ${requestsPerSecond} requests per second through Understudy. All of it is on this machine.
+
+  users → ${target}  Understudy: relays to the primary, copies to the mirror and the control
+  primary ${stage.primary}  an orders API; its answers reach the users
+  mirror  ${stage.mirror}  its new version; its answers reach nobody
+  control ${stage.control}  the old version once more, to tell noise from change
+
+Planted in the new version:
+${faults}
+Be a user, or look inside:
+  curl ${target}/api/orders/7
+${admin}
+${duration === undefined ? 'Ctrl-C ends it.' : `It ends after ${duration}.`}
+
+`;
+}
+
+/** What the users have seen. */
+export function loadText({ answered, failed, late, p50Ms, p99Ms }: LoadStats): string {
+  const counts = `${answered} answered, ${failed} failed${late === 0 ? '' : `, ${late} not sent in time`}`;
+  return `${counts}, p50 ${p50Ms.toFixed(1)} ms, p99 ${p99Ms.toFixed(1)} ms`;
+}
