@@ -1,3 +1,4 @@
+import type { CopyPreview } from '../config/check.ts';
 import type { Clock } from '../kit/clock.ts';
 import type { StartRuntime } from '../model/runtime.ts';
 
@@ -51,6 +52,8 @@ export interface Context {
   readonly signals: Signals;
   readonly clock: Clock;
   readonly startRuntime: StartRuntime;
+  /** How a copy's head would look, for `check`. */
+  readonly preview?: CopyPreview;
   /** Every command, for help and completion. */
   readonly commands: readonly Command[];
 }

@@ -1,3 +1,4 @@
+import { check } from './check.ts';
 import type { Command } from './command.ts';
 import { completion } from './completion.ts';
 import { demo } from './demo.ts';
@@ -6,4 +7,4 @@ import { run } from './run.ts';
 import { version } from './version.ts';
 
 /** Every command, in the order of the help text. */
-export const COMMANDS: readonly Command[] = [run, demo, completion, version, help];
+export const COMMANDS: readonly Command[] = [run, demo, check, completion, version, help];

@@ -3,7 +3,7 @@ import { COMMANDS } from './commands.ts';
 import type { Context, Output } from './command.ts';
 
 /** What commands have of this process. */
-export function processContext(own: Pick<Context, 'version' | 'startRuntime'>): Context {
+export function processContext(own: Pick<Context, 'version' | 'startRuntime' | 'preview'>): Context {
   return {
     ...own,
     env: process.env,
