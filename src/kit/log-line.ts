@@ -27,7 +27,8 @@ const COLOURS: Readonly<Record<LogLevel, number>> = { debug: 90, info: 36, warn:
 /** One JSON object and a line end: `time` (RFC 3339), `level`, `message`, then the fields. */
 export function jsonLine(entry: LogEntry): string {
   const head = { time: new Date(entry.at).toISOString(), level: entry.level, message: entry.message };
-  return `${JSON.stringify({ ...cleanFields(entry.fields), ...head })}\n`;
+  // The head comes first, and no field can take its place.
+  return `${JSON.stringify({ ...head, ...cleanFields(entry.fields), ...head })}\n`;
 }
 
 /** `12:30:01.250 WARN  message  name=value …` for a person to read. */
