@@ -63,6 +63,8 @@ export interface Output {
   /** Whether a person sees it as it comes. */
   readonly terminal: boolean;
   readonly colour: boolean;
+  /** Width of the terminal now. */
+  readonly columns: number;
 }
 
 export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';

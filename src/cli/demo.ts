@@ -58,7 +58,7 @@ async function runDemo(input: Input, context: Context): Promise<number> {
     until,
     interruption,
     clock,
-    onSecond: (summary) => progress.update(`${progressText(summary)} · ${loadText(stage.stats)}`),
+    onSecond: (summary) => progress.update(`${progressText(summary)} · users: ${loadText(stage.stats)}`),
     onEnding: () => stage.end(),
   });
   progress[Symbol.dispose]();

@@ -22,6 +22,10 @@ function outputOf(stream: NodeJS.WriteStream): Output {
   return {
     write: (text) => void stream.write(text),
     terminal,
+    get columns() {
+      // Some terminals say 0 before they know.
+      return stream.columns || 80;
+    },
     // NO_COLOR counts when it is there and not empty (https://no-color.org).
     colour: terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb',
   };

@@ -2,10 +2,10 @@ import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProgressLine } from './progress-line.ts';
 
-function screen(terminal: boolean) {
+function screen(terminal: boolean, columns = 80) {
   let text = '';
   return {
-    out: { write: (more: string) => void (text += more), terminal, colour: false },
+    out: { write: (more: string) => void (text += more), terminal, colour: false, columns },
     shown: () => text.replaceAll('\r\u001B[2K', '⟲'),
   };
 }
@@ -20,6 +20,12 @@ test('is written over itself, and whole lines go above it', () => {
     line.above(() => out.write('second log\n'));
   }
   equal(shown(), 'first log\n⟲1 s⟲2 s⟲second log\n2 s\n');
+});
+
+test('never wraps, or it could not be cleared', () => {
+  const { out, shown } = screen(true, 10);
+  new ProgressLine(out).update('0123456789abc');
+  equal(shown(), '⟲012345678');
 });
 
 test('shows nothing in a pipe, or when it should not', () => {

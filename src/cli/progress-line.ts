@@ -17,8 +17,9 @@ export class ProgressLine implements Disposable {
 
   update(text: string): void {
     if (!this.#shown) return;
-    this.#text = text;
-    this.#out.write(CLEAR + text);
+    // A line that wraps could not be cleared.
+    this.#text = text.slice(0, this.#out.columns - 1);
+    this.#out.write(CLEAR + this.#text);
   }
 
   /** Lets `write` print whole lines, to this or another output of the same terminal. */

@@ -51,6 +51,6 @@ policy orders-v2: 0.1 % of what it matches of orders → v2 (http://127.0.0.1:30
 test('the progress line fits in one line', () => {
   equal(
     progressText(exampleSummary),
-    '1m1s · 120 requests · 90 copied · 20 writes held back · 2 failed · pairs: 80 same, 7 different',
+    '1m1s · 120 requests · 90 copied · 20 writes held · 2 failed · 80 same, 7 different',
   );
 });

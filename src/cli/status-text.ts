@@ -34,9 +34,9 @@ export function progressText(summary: Summary): string {
     formatDuration(Math.floor(summary.uptimeMs / 1000) * 1000),
     `${number(requests.http1 + requests.http2)} requests`,
     `${number(mirrored)} copied`,
-    `${number(heldWrites)} writes held back`,
+    `${number(heldWrites)} writes held`,
     `${number(totalOf(failures))} failed`,
-    `pairs: ${number(pairs.same)} same, ${number(pairs.different)} different`,
+    `${number(pairs.same)} same, ${number(pairs.different)} different`,
   ].join(' · ');
 }
 
