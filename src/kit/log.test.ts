@@ -1,5 +1,4 @@
 import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import type { LogOptions } from './log.ts';
 import { createLogger } from './log.ts';
@@ -121,27 +120,4 @@ test('limits lines with the same message per second and counts what it left out'
   clock.advance(1000);
   log.warn('endpoint rests');
   equal(JSON.parse(lines[3] ?? '').suppressed, 8);
-});
-
-test('a reader of standard error that went away does not end the program', () => {
-  const module = new URL('log.ts', import.meta.url).href;
-  const script = `
-    import { stderrLogger } from ${JSON.stringify(module)};
-    const log = stderrLogger({ level: 'info', format: 'auto' });
-    for (let i = 0; i < 500; i++) log.info('line ' + i);
-    setTimeout(() => { log.info('late'); console.log('alive'); }, 20);`;
-  const result = spawnSync(
-    'sh',
-    [
-      '-c',
-      'exec "$0" --input-type=module -e "$1" 2>&1 >&3 3>&- | head -c 1 >/dev/null',
-      process.execPath,
-      script,
-    ],
-    {
-      stdio: ['ignore', 'ignore', 'inherit', 'pipe'],
-      encoding: 'utf8',
-    },
-  );
-  match(result.output[3] ?? '', /alive/);
 });

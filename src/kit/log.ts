@@ -57,16 +57,6 @@ export function createLogger(options: LogOptions): Logger {
   return withFields({});
 }
 
-/** A logger on standard error. A reader that went away ends the log, not the program. */
-export function stderrLogger(options: Pick<LogOptions, 'level' | 'format'>): Logger {
-  const stream = process.stderr;
-  if (!stream.listeners('error').includes(ignoreClosedReader)) stream.on('error', ignoreClosedReader);
-  const terminal = stream.isTTY;
-  // NO_COLOR counts when it is there and not empty (https://no-color.org).
-  const colour = terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb';
-  return createLogger({ ...options, terminal, colour, write: (line) => stream.write(line) });
-}
-
 /** A logger that writes nothing. */
 export const silentLogger: Logger = createLogger({
   level: 'error',
@@ -75,8 +65,6 @@ export const silentLogger: Logger = createLogger({
   colour: false,
   write: () => {},
 });
-
-function ignoreClosedReader(): void {}
 
 /** Counts lines per message and second. The result says how many were left out before this one; undefined leaves it out. */
 function messageLimit(linesPerSecond: number, clock: Clock): (message: string) => number | undefined {
