@@ -45,7 +45,7 @@ export async function runLoad(
       ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
       url,
     ],
-    env: { BENCH_POST_BYTES: String(workload.postBytes) },
+    env: { BENCH_POST_BYTES: String(workload.postBytes), BENCH_RATE: String(workload.rate) },
   });
   let output = '';
   wrk.stdout.on('data', (text: string) => {

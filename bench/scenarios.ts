@@ -9,6 +9,8 @@ export interface Workload {
   readonly connections: number;
   /** Length of the request body; 0 sends GET. */
   readonly postBytes: number;
+  /** Requests per second over all connections; 0: each connection asks as soon as it has its answer. */
+  readonly rate: number;
   /** A new connection for every request (`Connection: close`). */
   readonly closing: boolean;
   readonly tls: boolean;
@@ -32,12 +34,17 @@ const SMALL = {
   path: '/small',
   connections: 32,
   postBytes: 0,
+  rate: 0,
   closing: false,
   tls: false,
 } as const;
 
+/** A load that every contender can carry, mirroring included, on the machines this was made on. */
+const PACE = 5000;
+
 export const WORKLOADS: readonly Workload[] = [
   { ...SMALL, name: 'small-get', title: 'small GET, keep-alive, 300-byte answers' },
+  { ...SMALL, name: 'paced', title: `small GET, keep-alive, ${PACE} requests/s for everyone`, rate: PACE },
   { ...SMALL, name: 'post-4k', title: '4 KiB POST, keep-alive', postBytes: 4096 },
   { ...SMALL, name: 'answer-64k', title: '64 KiB answers, keep-alive', path: '/large' },
   { ...SMALL, name: 'connection', title: 'a connection per request, small GET', closing: true },

@@ -49,8 +49,16 @@ test('a ratio at its limit passes, above it fails, without a peer it is not meas
   assert.equal(outcome(row('understudy', 35)), 'not measured');
 });
 
+test('a ratio does not count when requests were not copied', () => {
+  const target = "small-get, mirror: CPU per request at most 0.4 of envoy's";
+  const outcome = (copied: number): string | undefined =>
+    verdicts(throughput('mirror', [row('understudy', 20, copied), row('envoy', 100, 1)]))[target];
+  assert.equal(outcome(1), 'PASS');
+  assert.equal(outcome(0.5), 'FAIL');
+});
+
 test('a contender that did not mirror everything fails', () => {
-  const target = 'small-get, mirror: at least 99.9 % of requests copied';
+  const target = 'small-get, mirror: at least 99 % of requests copied';
   assert.equal(verdicts(throughput('mirror', [row('understudy', 20, 1)]))[target], 'PASS');
   assert.equal(verdicts(throughput('mirror', [row('understudy', 20, 0.9)]))[target], 'FAIL');
 });
