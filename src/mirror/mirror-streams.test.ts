@@ -85,19 +85,20 @@ for (const [what, request] of SMALL) {
   });
 }
 
-test('the caller may use its memory again', async () => {
+test('the caller may use its memory again, which may be shared', async () => {
   await using server = await openRawServer({});
   await using mirror = openMirror(server.port);
-  const driven = beginCopy(mirror, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n');
-  const memory = Buffer.alloc(50_000);
-  for (let i = 0; i < 4; i++) {
+  const sizes = [10, 3, 50_000, 500, 70_000];
+  const driven = beginCopy(mirror, 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 120513\r\n\r\n');
+  const memory = Buffer.from(new SharedArrayBuffer(70_000));
+  for (const [i, size] of sizes.entries()) {
     memory.fill(0x61 + i);
-    begun(driven).write(memory);
+    begun(driven).write(memory.subarray(0, size));
   }
   memory.fill(0);
   begun(driven).end();
-  await until(() => bodyIn(server.received(0)).length === 4 * memory.length);
-  const expected = ['a', 'b', 'c', 'd'].map((letter) => letter.repeat(50_000)).join('');
+  await until(() => bodyIn(server.received(0)).length === 120_513);
+  const expected = sizes.map((size, i) => String.fromCharCode(0x61 + i).repeat(size)).join('');
   ok(bodyIn(server.received(0)) === expected);
 });
 
