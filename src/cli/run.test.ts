@@ -104,6 +104,11 @@ test('prints nothing on a pipe without --json', async () => {
   context.runtime.drained();
   equal(await dispatch([...QUICK_START, '--until', '1-requests'], context), 0);
   equal(context.printed().out, '');
+  // The log is where a service manager looks.
+  const lines = context.printed().err.trimEnd().split('\n');
+  const [first, second] = lines.map((line) => JSON.parse(line));
+  deepEqual([first.message, first.tap, first.address], ['listening', 'orders', '127.0.0.1:8080']);
+  equal(second.url, 'http://127.0.0.1:9900');
 });
 
 test('on a terminal says what listens where and what is copied, and at the end what was done', async () => {

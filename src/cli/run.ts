@@ -3,6 +3,7 @@ import { renderProblems } from '../config/problem.ts';
 import { parseDuration } from '../kit/duration.ts';
 import { createLogger } from '../kit/log.ts';
 import type { Logger } from '../kit/log.ts';
+import type { Runtime } from '../model/runtime.ts';
 import type { LogSettings, Settings } from '../model/settings.ts';
 import type { Command, Context, Input } from './command.ts';
 import { EXIT, isGiven, valueOf } from './command.ts';
@@ -71,6 +72,7 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   using _reload =
     file === undefined ? undefined : await ConfigReload.start({ file, load, runtime, signals, log });
   if (shown) out.write(`${startText(runtime, runtime.adminUrl)}Ctrl-C ends it.\n`);
+  else logStart(runtime, log);
 
   const result = await attend(runtime, {
     until,
@@ -86,6 +88,13 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   else if (out.terminal) out.write(resultText(result));
   if (err.terminal && reportFolder !== undefined && !json) err.write(`The report is in ${reportFolder}.\n`);
   return EXIT.done;
+}
+
+function logStart(runtime: Runtime, log: Logger): void {
+  for (const { name, address, endpoints } of runtime.taps()) {
+    log.info('listening', { tap: name, address, primary: endpoints.map(({ url }) => url) });
+  }
+  if (runtime.adminUrl !== undefined) log.info('admin API listening', { url: runtime.adminUrl });
 }
 
 function loadSettings(input: Input, { env, err }: Context): Settings {
