@@ -7,10 +7,12 @@ export function generate(): readonly { readonly path: string; readonly text: str
 }
 
 function page(metrics: readonly MetricDefinition[]): string {
-  const rows = metrics.map(
-    ({ name, type, labels, help }) =>
-      `| \`${name}\` | ${type} | ${labels.map((label) => `\`${label}\``).join(', ') || '–'} | ${help} |`,
-  );
+  const rows = metrics.map(({ name, type, labels, help }) => [
+    `\`${name}\``,
+    type,
+    labels.map((label) => `\`${label}\``).join(', ') || '–',
+    help,
+  ]);
   return `# Metrics
 
 <!-- Made by \`npm run docs\` from src/model/metrics.ts. -->
@@ -20,11 +22,10 @@ the program and begin at zero, so that a rate is right from the first event on. 
 mirror, an endpoint) is gone from here too. No metric has more than 1000 series; \`understudy_metric_values_dropped_total\`
 says how many values were left out past that.
 
-| metric | type | labels | meaning |
-|---|---|---|---|
-${rows.join('\n')}
+${table([['metric', 'type', 'labels', 'meaning'], ...rows])}
 
 ## What to watch
+
 - **The live path.** \`rate(understudy_live_connections_refused_total[5m])\` and
   \`rate(understudy_live_connections_closed_total{reason="unreachable"}[5m])\` are users turned away; \`understudy_endpoint_up\`
   says which endpoint of the primary rests.
@@ -36,4 +37,13 @@ ${rows.join('\n')}
   \`understudy_mirror_breaker_open\` and \`understudy_policy_paused\`.
 - **Ourselves.** \`rate(understudy_observer_restarts_total[1h]) > 0\` is a fault of ours that users did not notice.
 `;
+}
+
+/** A table as the formatter leaves it: every column as wide as its widest cell. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[], fill: string): string =>
+    `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width, fill)).join(' | ')} |`;
+  const [head = [], ...body] = rows;
+  return [line(head, ' '), line([], '-'), ...body.map((row) => line(row, ' '))].join('\n');
 }
