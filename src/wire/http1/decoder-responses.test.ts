@@ -91,7 +91,7 @@ const accepted: readonly Case[] = [
   [
     '101',
     ['GET'],
-    'HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nHTTP/1.1',
+    'HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: x,Upgrade\r\n\r\nHTTP/1.1',
     { starts: ['HTTP/1.1 101 S'], framing: { kind: 'tunnel' }, tunnelled: ['HTTP/1.1'] },
   ],
   [
@@ -157,8 +157,11 @@ const refused = {
     'length and another coding': `${OK}Content-Length: 2\r\nTransfer-Encoding: gzip\r\n\r\n`,
     'differing lengths': `${OK}Content-Length: 2\r\nContent-Length: 3\r\n\r\n`,
     'a coding in HTTP/1.0': 'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n',
+    '101 without Upgrade': 'HTTP/1.1 101 S\r\nConnection: upgrade\r\n\r\n',
+    '101 without the connection option': 'HTTP/1.1 101 S\r\nUpgrade: x\r\nConnection: close\r\n\r\n',
     'chunked twice': `${OK}Transfer-Encoding: chunked, chunked\r\n\r\n`,
     'chunked not last': `${OK}Transfer-Encoding: chunked, gzip\r\n\r\n`,
+    'an octet that only looks like white space after chunked': `${OK}Transfer-Encoding: chunked\xa0\r\n\r\n0\r\n\r\n`,
     'a malformed coding': `${OK}Transfer-Encoding: gzip;, chunked\r\n\r\n`,
   },
   unexpected_close: {

@@ -32,6 +32,7 @@ const LENGTH_TOO_LARGE = fault('bad_framing', 'Content-Length is larger than 2^5
 const CODING_MALFORMED = fault('bad_framing', 'Transfer-Encoding is not a list of codings');
 const CODING_ORDER = fault('bad_framing', 'chunked is not the last transfer coding, or is there twice');
 const CODING_IN_REQUEST = fault('bad_framing', 'a request with a Transfer-Encoding other than chunked');
+const SWITCH_WITHOUT_UPGRADE = fault('bad_framing', '101 without Upgrade and the connection option for it');
 const CONNECT_WITH_CONTENT = fault('bad_framing', 'CONNECT with content');
 const CODING_IN_HTTP10 = fault('bad_framing', 'Transfer-Encoding in HTTP/1.0');
 
@@ -48,6 +49,8 @@ export class ControlFields {
   #codings = 0;
   #close = false;
   #keepAlive = false;
+  #upgrade = false;
+  #upgradeOption = false;
 
   read(head: Http1RequestHead | Http1ResponseHead): void {
     this.host = -1;
@@ -58,11 +61,16 @@ export class ControlFields {
     this.#codings = 0;
     this.#close = false;
     this.#keepAlive = false;
+    this.#upgrade = false;
+    this.#upgradeOption = false;
     for (let i = 0; i < head.fieldCount; i++) {
       // The length of the name tells nearly all other fields apart without looking at a letter.
       switch (head.nameLength(i)) {
         case 4:
           if (head.nameIs(i, 'host') && this.hosts++ === 0) this.host = i;
+          break;
+        case 7:
+          if (head.nameIs(i, 'upgrade')) this.#upgrade = true;
           break;
         case 10:
           if (head.nameIs(i, 'connection')) this.#readConnection(head, i);
@@ -93,7 +101,9 @@ export class ControlFields {
   /** Framing of a response to a request with this method (RFC 9112 §6.3). */
   responseFraming(head: Http1ResponseHead, requestMethod: string): Framing | Fault {
     const { status } = head;
-    if (status === 101 || (requestMethod === 'CONNECT' && status >= 200 && status < 300)) return TUNNEL;
+    // RFC 9110 §7.8 and §15.2.2 want both fields; without them some parsers go on with HTTP.
+    if (status === 101) return this.#upgrade && this.#upgradeOption ? TUNNEL : SWITCH_WITHOUT_UPGRADE;
+    if (requestMethod === 'CONNECT' && status >= 200 && status < 300) return TUNNEL;
     const declared = this.#declared(head);
     if (declared !== undefined && declared.kind === 'fault') return declared;
     if (status < 200 || status === 204 || status === 304 || requestMethod === 'HEAD') return NONE;
@@ -115,11 +125,13 @@ export class ControlFields {
   #readConnection(head: Http1RequestHead | Http1ResponseHead, index: number): void {
     if (head.valueIs(index, 'keep-alive')) this.#keepAlive = true;
     else if (head.valueIs(index, 'close')) this.#close = true;
+    else if (head.valueIs(index, 'upgrade')) this.#upgradeOption = true;
     else {
-      for (const option of head.value(index).toLowerCase().split(',')) {
-        const name = withoutSpace(option);
-        if (name === 'close') this.#close = true;
-        else if (name === 'keep-alive') this.#keepAlive = true;
+      for (const element of head.value(index).toLowerCase().split(',')) {
+        const option = withoutSpace(element);
+        if (option === 'close') this.#close = true;
+        else if (option === 'keep-alive') this.#keepAlive = true;
+        else if (option === 'upgrade') this.#upgradeOption = true;
       }
     }
   }
