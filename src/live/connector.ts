@@ -7,74 +7,87 @@ import type { EndpointState } from './balance.ts';
 import { agreesOn, PrimaryTls } from './tls-client.ts';
 import type { ClientPem } from './tls-client.ts';
 
-/** One client's wish for a connection to the primary. */
-export interface Wanted {
+/** A client that waits for its connection to the primary. */
+export interface Waiting {
   /** ALPN protocol that the client agreed on, offered to the primary when that is reached over TLS. */
   readonly alpn: string | undefined;
-  connected(upstream: Socket, endpoint: EndpointState): void;
-  /** No endpoint could be reached. */
-  unreachable(): void;
 }
 
-interface Attempt {
-  readonly wanted: Wanted;
-  readonly tried: EndpointState[];
+export interface ConnectorEvents<Client extends Waiting> {
+  /** What goes to the primary ahead of everything else, also of a TLS handshake; undefined for nothing. */
+  preamble(client: Client): Uint8Array | undefined;
+  connected(client: Client, upstream: Socket, endpoint: EndpointState): void;
+  /** No endpoint could be reached, or none speaks what the client speaks. */
+  unreachable(client: Client): void;
+}
+
+interface Attempt<Client> {
+  readonly client: Client;
+  tried: EndpointState[] | undefined;
   state: EndpointState;
-  socket: AttemptSocket;
+  socket: AttemptSocket<Client>;
   deadline: number;
 }
 
-interface AttemptSocket extends Socket {
-  attempt?: Attempt | undefined;
+interface AttemptSocket<Client> extends Socket {
+  attempt?: Attempt<Client> | undefined;
 }
 
 /** Endpoints tried for one client at most; past it the client is reset. */
 const TRIES_MAX = 8;
+const NO_PROTOCOL = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 
 /** Connects to one of the primary's endpoints, going on to the next when one refuses or does not answer in time. */
-export class Connector {
+export class Connector<Client extends Waiting> {
   readonly endpoints: EndpointSet;
+  readonly #events: ConnectorEvents<Client>;
   #settings: PrimarySettings;
+  #pem: ClientPem | undefined;
   #tls: PrimaryTls | undefined;
-  readonly #attempts = new Set<Attempt>();
+  readonly #attempts = new Set<Attempt<Client>>();
   // Made once for all sockets. They speak only while an attempt is under way; afterwards the relay's own handlers do.
-  readonly #onConnect: (this: AttemptSocket) => void;
-  readonly #onError: (this: AttemptSocket) => void;
+  readonly #onConnect: (this: AttemptSocket<Client>) => void;
+  readonly #onError: (this: AttemptSocket<Client>, error: NodeJS.ErrnoException) => void;
 
   /** @param pem what TLS to the primary needs; undefined where the endpoints are reached without */
-  constructor(settings: PrimarySettings, pem: ClientPem | undefined) {
+  constructor(settings: PrimarySettings, pem: ClientPem | undefined, events: ConnectorEvents<Client>) {
+    this.#events = events;
     this.#settings = settings;
+    this.#pem = pem;
     this.#tls = createTls(settings, pem);
     this.endpoints = new EndpointSet(settings);
-    const connected = (attempt: Attempt): void => this.#connected(attempt);
-    const failed = (attempt: Attempt): void => this.#failed(attempt);
+    const connected = (attempt: Attempt<Client>): void => this.#connected(attempt);
+    const failed = (attempt: Attempt<Client>, code: string | undefined): void => this.#errored(attempt, code);
     this.#onConnect = function onConnect(): void {
       if (this.attempt !== undefined) connected(this.attempt);
     };
-    this.#onError = function onError(): void {
-      if (this.attempt !== undefined) failed(this.attempt);
+    this.#onError = function onError(error): void {
+      if (this.attempt !== undefined) failed(this.attempt, error.code);
     };
   }
 
-  /** Endpoints under way. */
+  /** Attempts under way. */
   get connecting(): number {
     return this.#attempts.size;
   }
 
   update(settings: PrimarySettings, pem: ClientPem | undefined): void {
+    // Sessions that could be resumed go with the old one, so it stays where nothing changed.
+    const same = JSON.stringify([this.#settings.tls, this.#pem]) === JSON.stringify([settings.tls, pem]);
+    if (!same) this.#tls = createTls(settings, pem);
     this.#settings = settings;
-    this.#tls = createTls(settings, pem);
+    this.#pem = pem;
     this.endpoints.update(settings);
   }
 
-  connect(wanted: Wanted): void {
+  connect(client: Client): void {
     const state = this.endpoints.pick();
     if (state === undefined) {
-      wanted.unreachable();
+      this.#events.unreachable(client);
       return;
     }
-    const socket = this.#dial(state.endpoint, wanted);
-    const attempt: Attempt = { wanted, tried: [], state, socket, deadline: this.#deadline() };
+    const socket = this.#dial(state.endpoint, client);
+    const attempt: Attempt<Client> = { client, tried: undefined, state, socket, deadline: this.#deadline() };
     this.#attempts.add(attempt);
     this.#watch(attempt);
   }
@@ -101,58 +114,78 @@ export class Connector {
     return performance.now() + this.#settings.connectTimeoutMs;
   }
 
-  #watch(attempt: Attempt): void {
+  #watch(attempt: Attempt<Client>): void {
     const { socket } = attempt;
     socket.attempt = attempt;
-    socket.once('encrypted' in socket ? 'secureConnect' : 'connect', this.#onConnect);
+    socket.on('encrypted' in socket ? 'secureConnect' : 'connect', this.#onConnect);
     socket.on('error', this.#onError);
   }
 
-  #connected(attempt: Attempt): void {
-    const { socket, state, wanted } = attempt;
-    if ('encrypted' in socket && !agreesOn(socket as TLSSocket, wanted.alpn)) {
+  #connected(attempt: Attempt<Client>): void {
+    const { socket, state, client } = attempt;
+    this.endpoints.succeeded(state);
+    if ('encrypted' in socket && !agreesOn(socket as TLSSocket, client.alpn)) {
       socket.destroy();
-      this.#failed(attempt);
+      this.#next(attempt);
       return;
     }
     socket.attempt = undefined;
     this.#attempts.delete(attempt);
-    this.endpoints.succeeded(state);
-    wanted.connected(socket, state);
+    this.#events.connected(client, socket, state);
   }
 
-  #failed(attempt: Attempt): void {
-    attempt.socket.attempt = undefined;
+  #errored(attempt: Attempt<Client>, code: string | undefined): void {
+    // The endpoint is well: it only does not speak what this client speaks.
+    if (code === NO_PROTOCOL) this.#next(attempt);
+    else this.#failed(attempt);
+  }
+
+  #failed(attempt: Attempt<Client>): void {
     this.endpoints.failed(attempt.state);
+    this.#next(attempt);
+  }
+
+  #next(attempt: Attempt<Client>): void {
+    attempt.socket.attempt = undefined;
     this.endpoints.released(attempt.state);
-    attempt.tried.push(attempt.state);
-    const next = attempt.tried.length >= TRIES_MAX ? undefined : this.endpoints.pick(attempt.tried);
+    const tried = (attempt.tried ??= []);
+    tried.push(attempt.state);
+    const next = tried.length >= TRIES_MAX ? undefined : this.endpoints.pick(tried);
     if (next === undefined) {
       this.#attempts.delete(attempt);
-      attempt.wanted.unreachable();
+      this.#events.unreachable(attempt.client);
       return;
     }
     attempt.state = next;
-    attempt.socket = this.#dial(next.endpoint, attempt.wanted);
+    attempt.socket = this.#dial(next.endpoint, attempt.client);
     attempt.deadline = this.#deadline();
     this.#watch(attempt);
   }
 
-  #dial(endpoint: Endpoint, wanted: Wanted): AttemptSocket {
-    if (this.#tls !== undefined)
-      return this.#tls.connect(endpoint, wanted.alpn, { allowHalfOpen: true, noDelay: true });
-    const { address } = endpoint;
-    if (address.kind === 'unix') return net.connect({ path: address.path, allowHalfOpen: true });
-    const { host, port } = address;
-    // Racing address families is for names; for an address it would only cost.
-    return net.connect({
-      host,
-      port,
-      allowHalfOpen: true,
-      noDelay: true,
-      autoSelectFamily: net.isIP(host) === 0,
-    });
+  #dial(endpoint: Endpoint, client: Client): AttemptSocket<Client> {
+    const preamble = this.#events.preamble(client);
+    if (this.#tls === undefined) return dialPlain(endpoint, preamble);
+    const options = { allowHalfOpen: true, noDelay: true };
+    if (preamble === undefined) return this.#tls.connect(endpoint, client.alpn, options);
+    return this.#tls.connect(endpoint, client.alpn, { ...options, socket: dialPlain(endpoint, preamble) });
   }
+}
+
+function dialPlain({ address }: Endpoint, preamble: Uint8Array | undefined): Socket {
+  const socket =
+    address.kind === 'unix'
+      ? net.connect({ path: address.path, allowHalfOpen: true })
+      : net.connect({
+          host: address.host,
+          port: address.port,
+          allowHalfOpen: true,
+          noDelay: true,
+          // Racing address families is for names; for an address it would only cost.
+          autoSelectFamily: net.isIP(address.host) === 0,
+        });
+  // Kept by the socket until it is connected.
+  if (preamble !== undefined) socket.write(preamble);
+  return socket;
 }
 
 function createTls(settings: PrimarySettings, pem: ClientPem | undefined): PrimaryTls | undefined {

@@ -15,6 +15,7 @@ import { Relay, resetAfterFlush } from './relay.ts';
 import type { RelayHost } from './relay.ts';
 import { SlotPool } from './slots.ts';
 import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
+import type { ConnectionNote } from './tape-writer.ts';
 import type { ClientPem } from './tls-client.ts';
 import type { TlsBundle } from './tls-server.ts';
 
@@ -43,12 +44,11 @@ const QUIET_TICKS = 2;
 /** One live worker's share of a listener: accepts, connects to the primary, relays. */
 export class LiveListener implements RelayHost, AsyncDisposable {
   tick = 0;
-  readonly connector: Connector;
+  readonly connector: Connector<Arrived>;
   readonly #options: LiveListenerOptions;
   readonly #server: Server;
   readonly #arrivals: Arrivals;
   readonly #relays = new Set<Relay>();
-  readonly #endpointOf = new WeakMap<Relay, EndpointState>();
   readonly #slots: SlotPool;
   readonly #destination: { readonly ip: string; readonly port: number } | undefined;
   #settings: ListenerSettings;
@@ -65,9 +65,14 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#settings = settings;
     this.#nextId = options.firstId;
     this.#slots = new SlotPool(settings.connections);
-    this.connector = new Connector(settings.primary, options.primaryPem);
+    this.connector = new Connector(settings.primary, options.primaryPem, {
+      preamble: (arrived) => this.#preamble(arrived),
+      connected: (arrived, upstream, endpoint) => this.#relay(arrived, upstream, endpoint),
+      unreachable: (arrived) => this.#unreachable(arrived),
+    });
     this.#arrivals = new Arrivals(settings, options.certificates, {
-      arrived: (arrived) => this.#connect(arrived),
+      // Nothing has been read of what the client sent: it waits in the socket until the primary is there.
+      arrived: (arrived) => this.connector.connect(arrived),
       failed: () => {
         this.#count('handshakeFailed', 1);
         this.#release();
@@ -163,8 +168,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   ended(relay: Relay): void {
     this.#relays.delete(relay);
     this.#slots.give(relay.track.slot);
-    const endpoint = this.#endpointOf.get(relay);
-    if (endpoint !== undefined) this.connector.endpoints.released(endpoint);
+    this.connector.endpoints.released(relay.endpoint);
     this.#release();
   }
 
@@ -182,48 +186,48 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#arrivals.accept(socket);
   }
 
-  /** The client is ready; the connection to the primary comes next. Nothing has been read of what the client sent. */
-  #connect(arrived: Arrived): void {
-    this.connector.connect({
-      alpn: arrived.alpn,
-      connected: (upstream, endpoint) => this.#relay(arrived, upstream, endpoint),
-      unreachable: () => {
-        this.#count('unreachable', 1);
-        resetAfterFlush(arrived.socket);
-        this.#release();
-      },
+  #preamble(arrived: Arrived): Uint8Array | undefined {
+    const { sendProxyProtocol } = this.#settings.primary;
+    if (sendProxyProtocol === 'off') return undefined;
+    return encodeProxyHeader(sendProxyProtocol, {
+      source: arrived.source(),
+      destination: arrived.destination(),
     });
   }
 
+  #unreachable({ socket }: Arrived): void {
+    this.#count('unreachable', 1);
+    resetAfterFlush(socket);
+    this.#release();
+  }
+
   #relay(arrived: Arrived, upstream: Socket, endpoint: EndpointState): void {
+    if (arrived.socket.destroyed) {
+      // A TLS client that went away meanwhile: nobody would tell the relay any more.
+      upstream.destroy();
+      this.connector.endpoints.released(endpoint);
+      this.#release();
+      return;
+    }
     const id = this.#nextId;
     this.#nextId = (id + this.#options.idStep) >>> 0;
-    const { sendProxyProtocol } = this.#settings.primary;
-    if (sendProxyProtocol !== 'off') {
-      upstream.write(
-        encodeProxyHeader(sendProxyProtocol, {
-          source: arrived.source(),
-          destination: arrived.destination(),
-        }),
-      );
-    }
-    const track = createTapeTrack(id, this.#slots.take(), () => {
-      const source = arrived.source();
-      const destination = arrived.proxied
-        ? arrived.destination()
-        : (this.#destination ?? arrived.destination());
-      return {
-        sourceIp: source.ip,
-        sourcePort: source.port,
-        destinationIp: destination.ip,
-        destinationPort: destination.port,
-        tls: arrived.tls,
-        principal: arrived.principal ?? '',
-      };
-    });
-    const relay = new Relay(this, arrived.socket, upstream, track);
-    this.#endpointOf.set(relay, endpoint);
-    this.#relays.add(relay);
+    const track = createTapeTrack(id, this.#slots.take(), () => this.#describe(arrived));
+    this.#relays.add(new Relay(this, arrived.socket, upstream, endpoint, track));
+  }
+
+  #describe(arrived: Arrived): ConnectionNote {
+    const source = arrived.source();
+    const destination = arrived.proxied
+      ? arrived.destination()
+      : (this.#destination ?? arrived.destination());
+    return {
+      sourceIp: source.ip,
+      sourcePort: source.port,
+      destinationIp: destination.ip,
+      destinationPort: destination.port,
+      tls: arrived.tls,
+      principal: arrived.principal ?? '',
+    };
   }
 
   #sweep(): void {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { epochMicros } from '../kit/clock.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
+import type { EndpointState } from './balance.ts';
 import type { TapeTrack, TapeWriter } from './tape-writer.ts';
 
 /** Where a relay's bytes are shown to an observer, and counted. One per live worker; may change while relays live. */
@@ -28,16 +29,18 @@ export class Relay {
   readonly host: RelayHost;
   readonly client: Socket;
   readonly upstream: Socket;
+  readonly endpoint: EndpointState;
   readonly track: TapeTrack;
   lastTick: number;
   #open = 2;
-  #failed = false;
+  #failed: Direction | undefined;
 
   /** Both sockets are connected, nothing has been read from either, and neither has handlers. */
-  constructor(host: RelayHost, client: Socket, upstream: Socket, track: TapeTrack) {
+  constructor(host: RelayHost, client: Socket, upstream: Socket, endpoint: EndpointState, track: TapeTrack) {
     this.host = host;
     this.client = client;
     this.upstream = upstream;
+    this.endpoint = endpoint;
     this.track = track;
     this.lastTick = host.tick;
     host.tapeOf(this)?.open(track, epochMicros());
@@ -85,7 +88,7 @@ export class Relay {
   }
 
   failed(socket: Socket): void {
-    this.#failed = true;
+    this.#failed ??= socket === this.client ? FROM_CLIENT : FROM_PRIMARY;
     resetAfterFlush(this.#other(socket));
   }
 

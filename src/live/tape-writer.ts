@@ -15,12 +15,15 @@ import {
 } from '../model/tape.ts';
 import type { Direction, OpenNote, Tape, TapeViews } from '../model/tape.ts';
 
+/** What is told of a connection besides its slot and where it stands. */
+export type ConnectionNote = Omit<OpenNote, 'slot' | 'offsets'>;
+
 /** What the writer keeps for each open connection. */
 export interface TapeTrack {
   readonly id: number;
   readonly slot: number;
   /** Made only when it is needed: addresses cost a system call each. */
-  readonly describe: () => Omit<OpenNote, 'slot' | 'offsets'>;
+  readonly describe: () => ConnectionNote;
   /** Whether the observer follows this connection now. */
   taped: boolean;
   /** Stream offsets modulo 2³² of both directions, and bytes that wait to be reported as a gap or a skip. */
@@ -138,12 +141,12 @@ export class TapeWriter {
     this.#record(KIND.end, direction, track.id, 0, micros, undefined, 0);
   }
 
-  /** The connection is over. */
-  close(track: TapeTrack, failed: boolean, micros: number): void {
+  /** The connection is over. `failed`: the side that ended it with an error. */
+  close(track: TapeTrack, failed: Direction | undefined, micros: number): void {
     if (!track.taped) return;
     this.#settle(track, FROM_CLIENT, micros);
     this.#settle(track, FROM_PRIMARY, micros);
-    this.#record(KIND.close, FROM_CLIENT, track.id, failed ? 1 : 0, micros, undefined, 0);
+    this.#record(KIND.close, failed ?? FROM_CLIENT, track.id, failed === undefined ? 0 : 1, micros, undefined, 0);
   }
 
   #openRecord(track: TapeTrack, micros: number, midstream: 0 | 1, offsets: OpenNote['offsets']): boolean {

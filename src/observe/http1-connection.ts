@@ -209,6 +209,8 @@ export class Http1Connection {
     this.#answering = exchange;
     this.#host.sink.response(exchange);
     if (framing.kind === 'tunnel') this.#enterTunnel(exchange);
+    // A CONNECT that was refused: what follows is HTTP again.
+    else if (exchange.request.method === 'CONNECT') this.#requests.reset();
   }
 
   #onResponseBody(chunk: Uint8Array): void {

@@ -162,7 +162,7 @@ test('an answer about a connection that is gone does not touch its successor in 
   const first = createTapeTrack(3, 5, describe);
   writer.open(first, 0);
   reader.skip(5, 3, FROM_CLIENT, 0, Infinity);
-  writer.close(first, false, 0);
+  writer.close(first, undefined, 0);
   const second = createTapeTrack(4, 5, describe);
   writer.open(second, 0);
   reader.skip(5, 3, FROM_CLIENT, 0, Infinity);

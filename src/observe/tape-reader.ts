@@ -16,7 +16,8 @@ export interface TapeEvents {
   /** `lost`: there was no room; otherwise the bytes were left out because `skip` asked for it. */
   gap(connection: number, direction: Direction, bytes: number, lost: boolean, micros: number): void;
   end(connection: number, direction: Direction, micros: number): void;
-  close(connection: number, failed: boolean, micros: number): void;
+  /** `failed`: the side that ended the connection with an error. */
+  close(connection: number, failed: Direction | undefined, micros: number): void;
   leave(connection: number, micros: number): void;
 }
 
@@ -125,7 +126,7 @@ export class TapeReader {
         events.end(connection, direction, micros);
         break;
       case KIND.close:
-        events.close(connection, extra === 1, micros);
+        events.close(connection, extra === 1 ? direction : undefined, micros);
         break;
       default:
         events.leave(connection, micros);
