@@ -146,7 +146,15 @@ export class TapeWriter {
     if (!track.taped) return;
     this.#settle(track, FROM_CLIENT, micros);
     this.#settle(track, FROM_PRIMARY, micros);
-    this.#record(KIND.close, failed ?? FROM_CLIENT, track.id, failed === undefined ? 0 : 1, micros, undefined, 0);
+    this.#record(
+      KIND.close,
+      failed ?? FROM_CLIENT,
+      track.id,
+      failed === undefined ? 0 : 1,
+      micros,
+      undefined,
+      0,
+    );
   }
 
   #openRecord(track: TapeTrack, micros: number, midstream: 0 | 1, offsets: OpenNote['offsets']): boolean {

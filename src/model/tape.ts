@@ -56,7 +56,7 @@ export const KIND = {
   data: 2,
   /** The sender of this direction has finished (FIN). */
   end: 3,
-  /** The connection is over. `extra`: 1 when it ended with an error. */
+  /** The connection is over. `extra`: 1 when it ended with an error; then the direction says whose. */
   close: 4,
   /** Bytes of this direction that found no room; `extra` is their exact number. */
   gap: 5,

@@ -1,3 +1,4 @@
+import type { IncompleteReason } from '../model/exchange.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { DecoderLimits } from '../wire/http1/decoder.ts';
@@ -69,14 +70,15 @@ export class TapObserver implements TapeEvents {
   }
 
   open(id: number, midstream: boolean, note: Uint8Array): void {
-    this.#drop(id);
+    // An earlier connection of this number or in this slot: its end was lost.
+    this.#drop(id, 'tape_gap');
     if (this.#followed.size >= this.#options.connections) {
       this.counts.tooMany++;
       return;
     }
     const connection = new FollowedConnection(this.#options.tap, id, latin1(note));
     const before = this.#slots.get(connection.slot);
-    if (before !== undefined && before !== id) this.#drop(before);
+    if (before !== undefined && before !== id) this.#drop(before, 'tape_gap');
     this.#slots.set(connection.slot, id);
     this.#followed.set(id, { connection, decoder: undefined, first: undefined, opaque: false, midstream });
   }
@@ -100,14 +102,12 @@ export class TapObserver implements TapeEvents {
     this.#followed.get(id)?.decoder?.end(direction, micros);
   }
 
-  close(id: number): void {
-    this.#drop(id);
+  close(id: number, failed: Direction | undefined): void {
+    this.#drop(id, failed === FROM_PRIMARY ? 'primary_closed' : 'client_closed');
   }
 
   leave(id: number): void {
-    const followed = this.#followed.get(id);
-    followed?.decoder?.finish('tape_gap');
-    this.#drop(id);
+    this.#drop(id, 'tape_gap');
   }
 
   /** Ends everything that is under way, as when the observer itself ends. */
@@ -149,14 +149,14 @@ export class TapObserver implements TapeEvents {
     this.#host.giveUp(followed.connection);
   }
 
-  #drop(id: number): void {
+  #drop(id: number, reason: IncompleteReason): void {
     const followed = this.#followed.get(id);
     if (followed === undefined) return;
     this.#followed.delete(id);
     const { slot } = followed.connection;
     if (this.#slots.get(slot) === id) this.#slots.delete(slot);
     if (followed.decoder === undefined) return;
-    followed.decoder.finish('client_closed');
+    followed.decoder.finish(reason);
     if (this.#spare.length < SPARE_MAX) this.#spare.push(followed.decoder);
   }
 }
