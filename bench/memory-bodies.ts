@@ -5,7 +5,6 @@ import { Readable } from 'node:stream';
 import { blocksOf, hashOf, STREAM_PATH } from './blocks.ts';
 import type { Contender } from './contenders/contender.ts';
 import { launch, type Running } from './launch.ts';
-import { forgetPeak } from './measure.ts';
 import { HEADERS } from './scenarios.ts';
 import type { Stage } from './stage.ts';
 
@@ -16,11 +15,15 @@ export interface BodiesRow {
   readonly bytes: number;
   readonly seconds: number;
   readonly rssBefore: number;
+  /** Peak after a body of 256 MiB: code, heaps and buffers are as large as they have to be. */
+  readonly warmPeak: number;
+  /** Peak after the whole body; larger than that when memory grows with what passes. */
   readonly rssPeak: number;
   readonly failure: string | undefined;
 }
 
 const BYTES = 1024 ** 3;
+const WARM_UP_BYTES = BYTES / 4;
 const TIMEOUT_MS = 120_000;
 
 export async function measureBodies(
@@ -49,19 +52,18 @@ async function measure(
   try {
     running = await launch(stage, contender, { mode: 'mirror', tls: false });
     const transfer = direction === 'down' ? download : upload;
-    // the first transfer brings in code and buffers that stay
-    await transfer(running.port, BYTES / 64);
-    if (running.pid !== undefined) forgetPeak(running.pid);
     const rssBefore = running.usage()?.rssBytes ?? 0;
+    await transfer(running.port, WARM_UP_BYTES);
+    const warmPeak = running.usage()?.peakBytes ?? 0;
     const start = performance.now();
     const hash = await transfer(running.port, BYTES);
     const seconds = (performance.now() - start) / 1000;
     if (hash !== expected) throw new Error(`other bytes came ${direction} than were sent`);
-    return { ...row, seconds, rssBefore, rssPeak: running.usage()?.peakBytes ?? 0 };
+    return { ...row, seconds, rssBefore, warmPeak, rssPeak: running.usage()?.peakBytes ?? 0 };
   } catch (error) {
     const failure = (error as Error).message;
     stage.progress(`${contender.name}: ${failure}`);
-    return { ...row, seconds: 0, rssBefore: 0, rssPeak: 0, failure };
+    return { ...row, seconds: 0, rssBefore: 0, warmPeak: 0, rssPeak: 0, failure };
   } finally {
     await running?.stop();
   }

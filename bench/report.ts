@@ -14,6 +14,7 @@ type Columns<R> = readonly (readonly [title: string, cell: (row: R) => string])[
 interface Subject {
   readonly contender: string;
   readonly failure?: string | undefined;
+  readonly samples?: readonly unknown[];
 }
 
 const NAME = ['contender', (row: Subject) => row.contender] as const;
@@ -28,6 +29,10 @@ const FAULT_COLUMNS: Columns<FaultRow> = [
   [
     'growth MiB',
     (row) => mebibytes(Math.max(...row.samples.map((sample) => sample.rssPeak - sample.rssBefore))),
+  ],
+  [
+    'copies/request before',
+    (row) => decimals(spreadOf(row.samples.map((sample) => sample.copiesBefore)).median, 3),
   ],
   ['errors', (row) => errorsOf(row.samples)],
 ];
@@ -47,8 +52,8 @@ const BODIES_COLUMNS: Columns<BodiesRow> = [
   ['direction', (row) => row.direction],
   ['seconds', (row) => decimals(row.seconds, 1)],
   ['RSS before MiB', (row) => mebibytes(row.rssBefore)],
-  ['peak MiB', (row) => mebibytes(row.rssPeak)],
-  ['growth MiB', (row) => mebibytes(row.rssPeak - row.rssBefore)],
+  ['after 256 MiB, peak MiB', (row) => mebibytes(row.warmPeak)],
+  ['after 1 GiB, peak MiB', (row) => mebibytes(row.rssPeak)],
 ];
 
 const IDLE_COLUMNS: Columns<IdleRow> = [
@@ -114,7 +119,7 @@ function throughputSection({ workload, mode, rows }: ThroughputResult): string {
 /** Empty for no rows. Whoever was not measured, or not to the end, stands below the table. */
 function section<R extends Subject>(title: string, columns: Columns<R>, rows: readonly R[]): string {
   if (rows.length === 0) return '';
-  const measured = rows.filter((row) => row.failure === undefined);
+  const measured = rows.filter((row) => row.failure === undefined || (row.samples ?? []).length > 0);
   const body = measured.map((row) => columns.map(([, cell]) => cell(row)));
   const head = columns.map(([name]) => name);
   const failed = rows.filter((row) => row.failure !== undefined);

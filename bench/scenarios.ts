@@ -30,28 +30,33 @@ export function largeBody(): Buffer {
   );
 }
 
-const SMALL = {
+export const SMALL_GET: Workload = {
+  name: 'small-get',
+  title: 'small GET, keep-alive, 300-byte answers',
   path: '/small',
   connections: 32,
   postBytes: 0,
   rate: 0,
   closing: false,
   tls: false,
-} as const;
+};
 
 /** A load that every contender can carry, mirroring included, on the machines this was made on. */
-const PACE = 5000;
+export const PACED: Workload = {
+  ...SMALL_GET,
+  name: 'paced',
+  title: 'small GET, keep-alive, 5,000 requests/s for everyone',
+  rate: 5000,
+};
 
 export const WORKLOADS: readonly Workload[] = [
-  { ...SMALL, name: 'small-get', title: 'small GET, keep-alive, 300-byte answers' },
-  { ...SMALL, name: 'paced', title: `small GET, keep-alive, ${PACE} requests/s for everyone`, rate: PACE },
-  { ...SMALL, name: 'post-4k', title: '4 KiB POST, keep-alive', postBytes: 4096 },
-  { ...SMALL, name: 'answer-64k', title: '64 KiB answers, keep-alive', path: '/large' },
-  { ...SMALL, name: 'connection', title: 'a connection per request, small GET', closing: true },
-  { ...SMALL, name: 'tls', title: 'TLS terminated, small GET, keep-alive', tls: true },
+  SMALL_GET,
+  PACED,
+  { ...SMALL_GET, name: 'post-4k', title: '4 KiB POST, keep-alive', postBytes: 4096 },
+  { ...SMALL_GET, name: 'answer-64k', title: '64 KiB answers, keep-alive', path: '/large' },
+  { ...SMALL_GET, name: 'connection', title: 'a connection per request, small GET', closing: true },
+  { ...SMALL_GET, name: 'tls', title: 'TLS terminated, small GET, keep-alive', tls: true },
 ];
-
-export const SMALL_GET: Workload = { ...SMALL, name: 'small-get', title: 'small GET' };
 
 /** Ways a mirror falls ill while traffic flows. `letter` is the command of fault.c. */
 export interface Fault {

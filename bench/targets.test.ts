@@ -25,7 +25,12 @@ function row(contender: string, cpuMicrosPerRequest: number, copies?: number): R
 function faultRow(name: string, changes: Partial<typeof LOAD>, growthBytes = 0): FaultRow {
   const fault = FAULTS.find((entry) => entry.name === name);
   assert.ok(fault);
-  const sample = { load: { ...LOAD, ...changes }, rssBefore: 80e6, rssPeak: 80e6 + growthBytes };
+  const sample = {
+    load: { ...LOAD, ...changes },
+    copiesBefore: 1,
+    rssBefore: 80e6,
+    rssPeak: 80e6 + growthBytes,
+  };
   return { contender: 'understudy', fault, samples: [sample], failure: undefined };
 }
 

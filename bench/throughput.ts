@@ -46,6 +46,7 @@ interface Entry {
 
 /** How long the copies of a run may take to arrive after its end. */
 const SETTLE_MS = 3000;
+const STILL_MS = 200;
 
 /** Measures all contenders in turn, round after round, all of them running and idle but one. */
 export async function measureThroughput(
@@ -146,10 +147,12 @@ async function counts(stage: Stage, running: Running): Promise<Counts> {
 async function settled(stage: Stage): Promise<void> {
   const deadline = Date.now() + SETTLE_MS;
   let last = -1;
+  let since = Date.now();
   while (Date.now() < deadline) {
     const copies = await stage.mirror.requests();
-    if (copies === last) return;
+    if (copies !== last) since = Date.now();
+    else if (Date.now() - since >= STILL_MS) return;
     last = copies;
-    await sleep(50);
+    await sleep(20);
   }
 }

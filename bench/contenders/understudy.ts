@@ -6,12 +6,12 @@ import { HEADERS } from '../scenarios.ts';
 import type { Absent, Contender, Site } from './contender.ts';
 
 const NAME = 'understudy';
-const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const LAUNCHER = fileURLToPath(new URL('../../bin/understudy', import.meta.url));
 const PACKAGE = new URL('../../package.json', import.meta.url);
 
 /** Understudy from its sources; copies by a policy with two header matches, all limits and metrics on. */
 export function understudy(): Contender | Absent {
-  if (!existsSync(MAIN)) return { name: NAME, absent: 'src/main.ts is not there' };
+  if (!existsSync(LAUNCHER)) return { name: NAME, absent: 'bin/understudy is not there' };
   return {
     name: NAME,
     modes: ['plain', 'mirror'],
@@ -20,7 +20,7 @@ export function understudy(): Contender | Absent {
     prepare(site) {
       const path = join(site.folder, 'understudy.yaml');
       writeFileSync(path, stringify(settings(site)));
-      return { file: process.execPath, args: [MAIN, 'run', '--config', path] };
+      return { file: LAUNCHER, args: ['run', '--config', path] };
     },
   };
 }
