@@ -108,6 +108,14 @@ test('101 ends HTTP: what follows is opaque, and the tape is told to leave it ou
   assert.ok(tap.skips.some(({ direction, bytes }) => direction === FROM_PRIMARY && bytes === Infinity));
 });
 
+test('what is pipelined behind an upgrade may be the other protocol: the connection is given up', () => {
+  const upgrade = GET('/chat', 'connection: upgrade\r\nupgrade: websocket\r\n');
+  const tap = opened().client(upgrade + GET('/admin'));
+  assert.deepEqual(tap.story, ['GET /chat - ambiguous']);
+  assert.equal(tap.sink.ambiguities.length, 1);
+  assert.deepEqual(tap.givenUp, [1]);
+});
+
 test('CONNECT with 2xx is a tunnel', () => {
   const tap = opened()
     .client('CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n')
@@ -117,6 +125,27 @@ test('CONNECT with 2xx is a tunnel', () => {
   assert.deepEqual(tap.story, ['CONNECT a.example:443 200']);
   const { requestStart, requestEnd, responseStart, responseEnd } = tap.only.exchange.times;
   assert.ok(requestStart <= requestEnd && requestEnd <= responseStart && responseStart <= responseEnd);
+});
+
+test('a refused CONNECT is an exchange like others, and HTTP goes on', () => {
+  const tap = opened()
+    .client('CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n')
+    .primary('HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 3\r\n\r\nno!')
+    .client(GET('/next'))
+    .primary(OK());
+  assert.deepEqual(tap.story, ['CONNECT a.example:443 407', 'GET /next 200']);
+});
+
+test('bytes sent behind a CONNECT that was then refused are not guessed at', () => {
+  const tap = opened()
+    .client('CONNECT a.example:443 HTTP/1.1\r\nhost: a.example:443\r\n\r\n')
+    .client(GET('/tunnelled-or-not'))
+    .primary('HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n')
+    .primary(OK())
+    .client(GET('/next'))
+    .primary(OK());
+  assert.deepEqual(tap.story, ['CONNECT a.example:443 403']);
+  assert.deepEqual(tap.givenUp, [1]);
 });
 
 test('a body that ends with the connection', () => {
@@ -164,6 +193,7 @@ test('a client that closes within its request; the answer may still come', () =>
 const closings: readonly (readonly [name: string, act: (tap: ObservedTap) => void, reason: string])[] = [
   ['the client resets', (tap) => tap.close(FROM_CLIENT), 'client_closed'],
   ['the primary resets', (tap) => tap.close(FROM_PRIMARY), 'primary_closed'],
+  ['the primary closes', (tap) => tap.end(FROM_PRIMARY).close(), 'primary_closed'],
   [
     'the client closes, the primary then too',
     (tap) => tap.end(FROM_CLIENT).end(FROM_PRIMARY).close(),
@@ -207,6 +237,61 @@ test('an answer that nobody asked for, such as 408 on an idle connection, makes 
     .end(FROM_PRIMARY)
     .close();
   assert.deepEqual([tap.story, tap.counts.incomplete.tape_gap], [['GET / 200'], 0]);
+});
+
+const hostile: readonly (readonly [name: string, request: string])[] = [
+  [
+    'both lengths',
+    'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\nabc',
+  ],
+  ['two lengths', 'POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd'],
+  ['a bare LF', 'GET / HTTP/1.1\nhost: a\r\n\r\n'],
+  ['a space before the colon', 'GET / HTTP/1.1\r\nhost : a\r\n\r\n'],
+  ['an oversized head', GET('/', `x: ${'y'.repeat(5000)}\r\n`)],
+  ['two hosts', GET('/', 'host: b\r\n')],
+];
+for (const [name, request] of hostile) {
+  test(`ambiguous: ${name}; counted, no exchange, and nothing after it is looked at`, () => {
+    const tap = opened().client(GET('/before')).primary(OK()).client(request);
+    assert.deepEqual(tap.story, ['GET /before 200']);
+    assert.equal(tap.sink.ambiguities.length, 1);
+    assert.deepEqual(tap.givenUp, [1]);
+    assert.deepEqual(
+      [tap.counts.http1Requests, tap.counts.exchanges, tap.counts.incomplete.ambiguous, tap.counts.givenUp],
+      [2, 2, 1, 1],
+    );
+    // What the tape held already when it was told.
+    tap.primary('HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n').client(GET('/after')).primary(OK());
+    assert.deepEqual(tap.story, ['GET /before 200']);
+    assert.equal(tap.counts.givenUp, 1);
+  });
+}
+
+test('ambiguous chunks: the exchange is flagged, and not counted a second time', () => {
+  const tap = opened().client(`POST / HTTP/1.1\r\nhost: a\r\n${CHUNKED}\r\n3 \r\nabc`);
+  assert.deepEqual(tap.story, ['POST / - ambiguous']);
+  assert.deepEqual(
+    [tap.counts.http1Requests, tap.counts.exchanges, tap.counts.incomplete.ambiguous],
+    [1, 1, 1],
+  );
+  assert.equal(tap.sink.ambiguities.length, 0, 'it has its reason by the exchange');
+});
+
+test('an ambiguous answer flags the exchanges, and says nothing against their requests', () => {
+  const tap = opened()
+    .client(GET('/1') + GET('/2'))
+    .primary('HTTP/1.1 200 OK\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\nabc');
+  assert.deepEqual(tap.story, ['GET /1 - ambiguous', 'GET /2 - ambiguous']);
+  assert.deepEqual([tap.sink.ambiguities.length, tap.givenUp], [0, [1]]);
+});
+
+test('a client that pipelines without end is given up, also within one piece of its stream', () => {
+  const tap = opened().client(GET().repeat(300));
+  assert.equal(tap.sink.seen.length, 256);
+  assert.ok(tap.story.every((line) => line === 'GET / - too_large'));
+  assert.deepEqual([tap.givenUp, tap.counts.givenUp, tap.counts.incomplete.too_large], [[1], 1, 256]);
+  tap.primary(OK()).client(GET('/next')).primary(OK());
+  assert.equal(tap.sink.seen.length, 256);
 });
 
 test('a gap in a request body: the exchange is incomplete, and the framing is kept', () => {
@@ -261,6 +346,28 @@ test('a lost head: waits until the client sends after an answer', () => {
   assert.deepEqual([tap.story, tap.counts.resynchronised], [['GET /seen 200'], 1]);
 });
 
+test('a gap right before what the client sends is no turn: that may be the rest of a body', () => {
+  const tap = opened()
+    .client(GET('/1'))
+    .primary(OK())
+    .gap(FROM_CLIENT, 500)
+    .primary('HTTP/1.1 100 Continue\r\n\r\n')
+    .gap(FROM_CLIENT, 20)
+    .client(GET('/within-a-body'))
+    .primary(OK())
+    .client(GET('/2'))
+    .primary(OK());
+  assert.deepEqual(tap.story, ['GET /1 200', 'GET /2 200']);
+});
+
+test('an answer whose request was lost is paired with nothing', () => {
+  const tap = opened().client(GET('/1')).primary(OK('1')).primary(OK('lost'));
+  assert.deepEqual(tap.story, ['GET /1 200']);
+  tap.gap(FROM_CLIENT, 60).client(GET('/3')).primary(OK('3')).client(GET('/4')).primary(OK('4'));
+  assert.deepEqual(tap.story, ['GET /1 200', 'GET /4 200']);
+  assert.deepEqual(tap.sink.seen.at(-1)?.responseBody, '4');
+});
+
 test('after a loss nothing is given out until both directions begin properly', () => {
   const tap = opened().client(GET('/1')).gap(FROM_PRIMARY, 10).primary('tail');
   assert.deepEqual(tap.story, ['GET /1 - tape_gap']);
@@ -283,6 +390,44 @@ test('a connection that pipelined is given up after a loss', () => {
     .primary(OK());
   assert.deepEqual(tap.story, ['GET /1 200', 'GET /2 200', 'GET /3 - tape_gap']);
   assert.deepEqual([tap.givenUp, tap.counts.givenUp], [[1], 1]);
+});
+
+test('a connection whose client sends on while an answer is due, into a gap, has pipelined', () => {
+  const tap = opened()
+    .client(GET('/1'))
+    .gap(FROM_CLIENT, 80)
+    .client(GET('/4'))
+    .primary(OK('1'))
+    .client(GET('/5'))
+    .primary(OK('2'));
+  assert.deepEqual(tap.story, ['GET /1 - tape_gap']);
+  assert.deepEqual(tap.givenUp, [1]);
+});
+
+test('pipelining right after a loss gives the connection up: the answers may belong to others', () => {
+  const tap = opened()
+    .client(GET('/1'))
+    .gap(FROM_PRIMARY, 10)
+    .primary('tail')
+    .client(GET('/2') + GET('/3'))
+    .primary(OK() + OK());
+  assert.deepEqual(tap.story, ['GET /1 - tape_gap', 'GET /2 - tape_gap']);
+  assert.deepEqual(tap.givenUp, [1]);
+});
+
+test('a connection is taken up again eight times, and then given up', () => {
+  const tap = opened();
+  for (let loss = 1; loss <= 9; loss++) {
+    assert.deepEqual(tap.givenUp, [], `after ${loss - 1} losses`);
+    tap
+      .client(GET(`/${loss}`))
+      .gap(FROM_PRIMARY, 10)
+      .primary('tail');
+  }
+  assert.deepEqual(tap.givenUp, [1]);
+  tap.client(GET('/after')).primary(OK());
+  assert.equal(tap.sink.seen.length, 9);
+  assert.deepEqual([tap.counts.resynchronised, tap.counts.givenUp], [8, 1]);
 });
 
 test('the tape is told to leave out a large body that nobody follows, up to its end', () => {
