@@ -54,6 +54,7 @@ export class Http1Connection {
   #responseStart = 0;
   #lastDirection: Direction = FROM_CLIENT;
   #lost = false;
+  #givenUp = false;
   #unproven = false;
   #tunnel = false;
   #pipelined = false;
@@ -93,6 +94,7 @@ export class Http1Connection {
     this.#offsets[1] = midstream ? connection.offsets[1] : 0;
     this.#lastDirection = midstream ? FROM_PRIMARY : FROM_CLIENT;
     this.#lost = midstream;
+    this.#givenUp = false;
     this.#unproven = false;
     this.#tunnel = false;
     this.#pipelined = false;
@@ -152,7 +154,8 @@ export class Http1Connection {
 
   #onRequest(head: Http1RequestHead, framing: Framing): void {
     const connection = this.#connection;
-    if (connection === undefined) return;
+    // One that was given up may have more requests in the same piece of its stream.
+    if (connection === undefined || this.#givenUp) return;
     if (this.#pending.length >= PENDING_MAX) {
       this.#surrender('too_large');
       return;
@@ -280,6 +283,7 @@ export class Http1Connection {
   }
 
   #resume(): boolean {
+    if (this.#givenUp) return false;
     this.#lost = false;
     this.#unproven = true;
     this.#requests.reset();
@@ -292,7 +296,8 @@ export class Http1Connection {
     this.#abandon(reason);
     this.#lost = true;
     const connection = this.#connection;
-    if (connection === undefined) return;
+    if (connection === undefined || this.#givenUp) return;
+    this.#givenUp = true;
     this.#host.counts.givenUp++;
     this.#skip(FROM_CLIENT, Infinity);
     this.#skip(FROM_PRIMARY, Infinity);
