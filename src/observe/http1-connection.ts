@@ -80,7 +80,7 @@ export class Http1Connection {
         bodyGap: (bytes) => this.#onResponseGap(bytes),
         end: () => this.#onResponseEnd(),
         tunnel: () => {},
-        broken: (reason, detail) => this.#onResponseBroken(reason, detail),
+        broken: (reason) => this.#onResponseBroken(reason),
       },
       () => this.#pending[0]?.request.method,
       host.limits,
@@ -197,11 +197,9 @@ export class Http1Connection {
   #onRequestBroken(reason: BrokenReason, detail: string): void {
     if (reason === 'gap' || this.#unproven) this.#lose();
     else if (reason === 'unexpected_close') this.#abandonSending('client_closed');
-    else {
-      const connection = this.#connection;
-      this.#surrender('ambiguous');
-      if (connection !== undefined) this.#host.sink.ambiguous(connection, `${reason}: ${detail}`);
-    }
+    // Within a body the exchange itself carries the reason.
+    else if (this.#sending !== undefined) this.#surrender('ambiguous');
+    else this.#refuse(`${reason}: ${detail}`);
   }
 
   #onResponse(head: Http1ResponseHead, framing: Framing): void {
@@ -239,14 +237,10 @@ export class Http1Connection {
     if (exchange.requestDone) this.#complete(exchange);
   }
 
-  #onResponseBroken(reason: BrokenReason, detail: string): void {
+  #onResponseBroken(reason: BrokenReason): void {
     if (reason === 'gap' || reason === 'no_request' || this.#unproven) this.#lose();
     else if (reason === 'unexpected_close') this.#abandon('primary_closed');
-    else {
-      const connection = this.#connection;
-      this.#surrender('ambiguous');
-      if (connection !== undefined) this.#host.sink.ambiguous(connection, `answer: ${reason}: ${detail}`);
-    }
+    else this.#surrender('ambiguous');
   }
 
   #enterTunnel(exchange: LiveExchange): void {
@@ -290,6 +284,18 @@ export class Http1Connection {
     this.#responses.reset();
     this.#host.counts.resynchronised++;
     return true;
+  }
+
+  /** A request that could be read in more than one way: counted as seen, but no exchange. */
+  #refuse(detail: string): void {
+    const connection = this.#connection;
+    this.#surrender('ambiguous');
+    if (connection === undefined) return;
+    const { counts, sink } = this.#host;
+    counts.http1Requests++;
+    counts.exchanges++;
+    counts.incomplete.ambiguous++;
+    sink.ambiguous(connection, detail);
   }
 
   #surrender(reason: IncompleteReason): void {
