@@ -38,7 +38,9 @@ function compileBounded(pattern: string): RE2JS {
     const reason = messageOf(error).replace(/^error parsing regexp: /, '');
     throw new UserError(`the pattern is not a regular expression in RE2 syntax: ${reason}`, {
       code: 'config',
-      hint: 'RE2 has no look-around and no back-references; a backslash inside YAML double quotes is written twice',
+      hint: /Perl syntax|escape/.test(reason)
+        ? 'RE2 has no look-around and no back-references, so that no text can make it slow'
+        : 'the syntax is at https://github.com/google/re2/wiki/Syntax',
       cause: error,
     });
   }

@@ -1,0 +1,184 @@
+import type { z } from 'zod';
+import { UserError } from '../kit/errors.ts';
+import { parseCidr } from '../model/cidr.ts';
+import type { DestinationMatch, Match, NamedMatch, SourceMatch, ValueMatch } from '../model/policy.ts';
+import { compilePattern } from '../model/regex.ts';
+import { isHost } from './address.ts';
+import { checkHeaderName, checkPath, checkValue } from './checks.ts';
+import { ALWAYS, attempt, choice, integer, later, list, nameOf, section, text } from './value.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
+
+const NAMED_TYPES = ['Exact', 'RegularExpression'] as const;
+
+/** Gateway API `HTTPRouteMatch` (https://gateway-api.sigs.k8s.io/reference/spec/#httproutematch), `source`, `destination`. */
+export function matchSchema(): z.ZodType<Match> {
+  return section({
+    path: pathSchema().optional().meta({
+      description:
+        'The path, without the query. Compared in normal form: `%61` is `a`, and `/x/../api` is `/api`.',
+    }),
+    method: choice({ description: 'The method.', examples: ['GET'] }, METHODS).optional(),
+    headers: namedList(
+      text(
+        'header name',
+        { description: 'Name of the header; the case of letters makes no difference.', examples: ['x-env'] },
+        checkHeaderName,
+      ),
+      'Headers that all have to fit. One that is sent several times counts with its first value.',
+    ),
+    queryParams: namedList(
+      text('text', { description: 'Name of the parameter, decoded.', examples: ['debug'] }, checkParameter),
+      'Query parameters that all have to fit, decoded. One that is given several times counts with its first value.',
+    ),
+    source: sourceSchema().optional().meta({ description: 'Who sends the request.' }),
+    destination: destinationSchema().optional().meta({ description: 'Whom it is sent to.' }),
+    grpc: later('the decoding of gRPC; until then match the path /package.Service/Method'),
+  })
+    .transform(({ path, method, headers, queryParams, source, destination }): Match => ({
+      path,
+      method,
+      headers,
+      queryParams,
+      source,
+      destination,
+    }))
+    .meta({
+      id: 'Match',
+      description:
+        'What a request has to be like: Gateway API `HTTPRouteMatch`, and `source` and `destination`. All parts that are given have to hold.',
+    });
+}
+
+function pathSchema(): z.ZodType<ValueMatch<'Exact' | 'PathPrefix' | 'RegularExpression'>> {
+  return section({
+    type: choice(
+      {
+        description:
+          '`PathPrefix` compares whole path elements: `/api` holds `/api`, `/api/` and `/api/x`, not `/apix`. `RegularExpression` is RE2, for the whole path.',
+      },
+      ['PathPrefix', 'Exact', 'RegularExpression'],
+    ).prefault('PathPrefix'),
+    value: text(
+      'text',
+      { description: 'The path, prefix or pattern.', examples: ['/api'] },
+      (value) => value,
+    ).prefault('/'),
+  }).transform(({ type, value }, context) => ({
+    type,
+    value: attempt(
+      value,
+      context,
+      () => (type === 'RegularExpression' ? checkPattern(value) : checkPath(value)),
+      ['value'],
+    ),
+  }));
+}
+
+function namedList(name: z.ZodType<string, string>, description: string): z.ZodType<NamedMatch[]> {
+  const item = section({
+    type: choice({ description: '`RegularExpression` is RE2, for the whole value.' }, NAMED_TYPES).prefault(
+      'Exact',
+    ),
+    name,
+    value: text('text', { description: 'The value or pattern.', examples: ['prod'] }, checkValue),
+  }).transform(({ type, name: of, value }, context): NamedMatch => ({
+    type,
+    name: of,
+    value: attempt(value, context, () => (type === 'RegularExpression' ? checkPattern(value) : value), [
+      'value',
+    ]),
+  }));
+  return list(item, { description, examples: [[{ name: 'x-env', value: 'prod' }]] }, { min: 0, max: 16 })
+    .superRefine((entries: unknown, context) => {
+      if (!Array.isArray(entries)) return;
+      const names = entries.map(nameOf);
+      for (const [index, own] of names.entries()) {
+        if (own === undefined || names.indexOf(own) === index) continue;
+        context.addIssue({
+          code: 'custom',
+          message: `"${own}" is here a second time, and only the first would count\nwrite one regular expression, or two matches`,
+          path: [index, 'name'],
+        });
+      }
+    }, ALWAYS)
+    .prefault([]);
+}
+
+function sourceSchema(): z.ZodType<SourceMatch> {
+  return section({
+    cidrs: list(
+      text(
+        'network',
+        { description: 'A network or address.', examples: ['10.0.0.0/8', 'fd00::/8'] },
+        (cidr) => {
+          parseCidr(cidr);
+          return cidr;
+        },
+      ),
+      {
+        description:
+          'Any of these networks, by the address of the client’s connection (or of its PROXY protocol header).',
+        examples: [['10.0.0.0/8', 'fd00::/8']],
+      },
+      { min: 0, max: 1024 },
+    ).prefault([]),
+    principals: list(
+      text(
+        'text',
+        { description: 'A SPIFFE id or DNS name.', examples: ['spiffe://prod/ns/shop/sa/web'] },
+        checkValue,
+      ),
+      {
+        description:
+          'Any of these identities in the client’s certificate: SPIFFE id or DNS name. Needs `clientCa` at the listener.',
+        examples: [['spiffe://prod/ns/shop/sa/web']],
+      },
+      { min: 0, max: 1024 },
+    ).prefault([]),
+    labels: later('a provider'),
+    namespaces: later('a provider'),
+  }).transform(({ cidrs, principals }): SourceMatch => ({ cidrs, principals }));
+}
+
+function destinationSchema(): z.ZodType<DestinationMatch> {
+  return section({
+    hosts: list(
+      text(
+        'host name',
+        { description: 'A host, or `*.` and a domain.', examples: ['*.orders.example'] },
+        checkHostPattern,
+      ),
+      {
+        description:
+          'Any of these hosts, by the Host header or authority, without its port. `*.orders.example` is every name below orders.example.',
+        examples: [['*.orders.example']],
+      },
+      { min: 0, max: 1024 },
+    ).prefault([]),
+    ports: list(
+      integer({ description: 'A port.', examples: [8080] }, { min: 1, max: 65_535 }),
+      { description: 'Any of these ports that the client connected to.', examples: [[8080]] },
+      { min: 0, max: 256 },
+    ).prefault([]),
+    services: later('a provider'),
+  }).transform(({ hosts, ports }): DestinationMatch => ({ hosts, ports }));
+}
+
+function checkHostPattern(host: string): string {
+  const name = host.startsWith('*.') ? host.slice(2) : host.replace(/^\[(.*)\]$/, '$1');
+  if (isHost(name) && !(host.startsWith('*.') && /^[\d.:]+$/.test(name))) return host.toLowerCase();
+  throw new UserError(`"${host.slice(0, 80)}" is not a host name`, {
+    hint: 'write orders.example or *.orders.example, without a port',
+  });
+}
+
+function checkParameter(name: string): string {
+  if (name === '') throw new UserError('the name is empty', { hint: 'give the name of the query parameter' });
+  return checkValue(name);
+}
+
+function checkPattern(pattern: string): string {
+  compilePattern(pattern);
+  return pattern;
+}

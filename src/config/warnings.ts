@@ -1,0 +1,98 @@
+import { addressText } from '../model/address.ts';
+import type { Policy } from '../model/policy.ts';
+import type { ListenerSettings, Settings } from '../model/settings.ts';
+import { pathText } from './problem.ts';
+import type { Problem } from './problem.ts';
+import type { Source } from './source.ts';
+import { isSection } from './value.ts';
+
+interface Warning {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What is allowed and probably not meant. */
+export function warningsOf(settings: Settings, source: Source): readonly Problem[] {
+  const { listeners, policies } = settings;
+  return [
+    ...tokenWarnings(source),
+    ...listeners.flatMap(listenerWarnings),
+    ...policies.flatMap((policy, index) => policyWarnings(policy, index, listeners)),
+  ].map(({ path, message, hint }) => ({
+    severity: 'warning',
+    path: pathText(path),
+    message,
+    hint,
+    ...source.locate(path, 'value'),
+  }));
+}
+
+function tokenWarnings({ value, locate }: Source): readonly Warning[] {
+  const path = ['admin', 'token'];
+  const admin = isSection(value) ? value['admin'] : undefined;
+  // One that a variable gave is no literal in a file.
+  if (!isSection(admin) || typeof admin['token'] !== 'string' || !locate(path, 'value').where.includes(':'))
+    return [];
+  return [
+    {
+      path,
+      message: 'the token stands in the file itself',
+      hint: 'write token: { env: UNDERSTUDY_ADMIN_TOKEN } or { file: … }',
+    },
+  ];
+}
+
+function listenerWarnings({ primary }: ListenerSettings, index: number): readonly Warning[] {
+  return primary.tls?.verify === false ? [unverified(['listeners', index, 'primary', 'tls', 'verify'])] : [];
+}
+
+function policyWarnings(
+  policy: Policy,
+  index: number,
+  listeners: readonly ListenerSettings[],
+): readonly Warning[] {
+  const path = ['policies', index];
+  const warnings: Warning[] = [];
+  const targets = policy.mirrors.map((mirror, place) => ({ mirror, at: [...path, 'mirrors', place] }));
+  if (policy.control !== undefined) targets.push({ mirror: policy.control, at: [...path, 'control'] });
+  for (const { mirror, at } of targets) {
+    if (mirror.tls?.verify === false) warnings.push(unverified([...at, 'tls', 'verify']));
+    const listener = listeners.find(
+      ({ listen }) => addressText(listen) === addressText(mirror.endpoint.address),
+    );
+    if (listener === undefined) continue;
+    warnings.push({
+      path: [...at, 'url'],
+      message: `copies go to the listener "${listener.name}", and so to its primary`,
+      hint: 'give the address of another service',
+    });
+  }
+  const taps = listeners.filter(({ name }) => policy.taps.length === 0 || policy.taps.includes(name));
+  if (taps.every(({ tls }) => tls.mode === 'passthrough')) {
+    warnings.push({
+      path,
+      message: 'nothing will be copied: the TLS of its listeners is passed through',
+      hint: 'terminate TLS at the listener: tls: { cert: …, key: … }',
+    });
+  }
+  const principals = [...policy.matches, ...policy.exclude].some(
+    ({ source }) => (source?.principals.length ?? 0) > 0,
+  );
+  if (principals && !taps.some(({ tls }) => tls.mode === 'terminate' && tls.clientCa !== undefined)) {
+    warnings.push({
+      path,
+      message: 'it looks at principals, and none of its listeners asks for client certificates',
+      hint: 'set clientCa in the tls of the listener',
+    });
+  }
+  return warnings;
+}
+
+function unverified(path: readonly PropertyKey[]): Warning {
+  return {
+    path,
+    message: 'the certificate of the server is not verified',
+    hint: 'name its authority with ca, instead of verify: false',
+  };
+}
