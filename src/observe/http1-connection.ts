@@ -57,6 +57,8 @@ export class Http1Connection {
   #givenUp = false;
   #unproven = false;
   #tunnel = false;
+  /** Something came behind a CONNECT that has no answer yet. */
+  #early = false;
   #pipelined = false;
   #losses = 0;
 
@@ -68,7 +70,9 @@ export class Http1Connection {
         body: (chunk) => this.#onRequestBody(chunk),
         bodyGap: (bytes) => this.#onRequestGap(bytes),
         end: (trailers) => this.#onRequestEnd(trailers),
-        tunnel: () => {},
+        tunnel: () => {
+          this.#early = true;
+        },
         broken: (reason, detail) => this.#onRequestBroken(reason, detail),
       },
       host.limits,
@@ -166,6 +170,7 @@ export class Http1Connection {
     exchange.times.requestStart = this.#requestStart;
     this.#pending.push(exchange);
     this.#sending = exchange;
+    this.#early = false;
     this.#host.sink.request(exchange);
   }
 
@@ -180,6 +185,7 @@ export class Http1Connection {
     const exchange = this.#sending;
     if (exchange === undefined) return;
     exchange.requestBodyBytes += bytes;
+    this.#early = true;
     if (exchange.followRequest) this.#host.sink.requestGap(exchange);
   }
 
@@ -210,8 +216,7 @@ export class Http1Connection {
     this.#answering = exchange;
     this.#host.sink.response(exchange);
     if (framing.kind === 'tunnel') this.#enterTunnel(exchange);
-    // A CONNECT that was refused: what follows is HTTP again.
-    else if (exchange.request.method === 'CONNECT') this.#requests.reset();
+    else if (!exchange.requestDone && exchange.request.method === 'CONNECT') this.#refuseTunnel(exchange);
   }
 
   #onResponseBody(chunk: Uint8Array): void {
@@ -247,18 +252,28 @@ export class Http1Connection {
     this.#tunnel = true;
     this.#answering = undefined;
     this.#pending.shift();
-    if (!exchange.requestDone) {
-      exchange.requestDone = true;
-      exchange.times.requestEnd = exchange.times.responseStart;
-      this.#sending = undefined;
-      this.#host.sink.requestEnd(exchange, undefined);
-    }
+    if (!exchange.requestDone) this.#endRequest(exchange);
     exchange.responseDone = true;
     exchange.times.responseEnd = this.#micros;
     this.#complete(exchange);
     this.#requests.tunnel();
     this.#skip(FROM_CLIENT, Infinity);
     this.#skip(FROM_PRIMARY, Infinity);
+  }
+
+  /** A CONNECT that was refused: HTTP goes on, unless the client has sent bytes that would have been the tunnel's. */
+  #refuseTunnel(exchange: LiveExchange): void {
+    this.#endRequest(exchange);
+    if (this.#early) this.#surrender('ambiguous');
+    else this.#requests.reset();
+  }
+
+  /** A request without an end of its own ends where its answer begins. */
+  #endRequest(exchange: LiveExchange): void {
+    exchange.requestDone = true;
+    exchange.times.requestEnd = exchange.times.responseStart;
+    this.#sending = undefined;
+    this.#host.sink.requestEnd(exchange, undefined);
   }
 
   #complete(exchange: LiveExchange): void {
