@@ -189,7 +189,7 @@ test('failures in a row open the breaker, what waits is given up, and a probe cl
   const states: string[] = [];
   await using mirror = openMirror(server.port, {
     limits: { concurrency: 2, queue: 10, breaker: { failures: 2, openMs: 1_000, openMaxMs: 10_000 } },
-    options: { clock, onStateChange: (state) => states.push(state) },
+    options: { clock, onStateChange: (state, failure) => states.push(`${state}: ${failure}`) },
   });
   const copies = Array.from({ length: 5 }, () => beginCopy(mirror, GET));
   const words = (await Promise.all(copies.map(({ outcome }) => outcome))).map(wordOf);
@@ -206,7 +206,10 @@ test('failures in a row open the breaker, what waits is given up, and a probe cl
   clock.advance(1);
   equal(wordOf(await copyOf(mirror, GET)), '200');
   equal(wordOf(await copyOf(mirror, GET)), '200');
-  deepEqual(states, ['open', 'half-open', 'open', 'half-open', 'closed']);
+  deepEqual(
+    states,
+    ['open', 'half-open', 'open', 'half-open', 'closed'].map((state) => `${state}: reset`),
+  );
 });
 
 test('a probe that cannot be written makes room for the next one', async () => {

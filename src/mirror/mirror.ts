@@ -33,7 +33,8 @@ export interface MirrorOptions {
   readonly markerKey: Uint8Array;
   /** Closes everything at once. */
   readonly signal?: AbortSignal;
-  readonly onStateChange?: (state: BreakerState) => void;
+  /** The breaker's state has changed; with the last failure so far. */
+  readonly onStateChange?: (state: BreakerState, lastFailure: MirrorFailure | undefined) => void;
   readonly clock?: Clock;
   /** Microseconds since the Unix epoch, for the times of answers. */
   readonly micros?: () => number;
@@ -71,6 +72,7 @@ export class Mirror implements AsyncDisposable {
   /** The queue is being worked off; what becomes ready meanwhile is taken in the same go. */
   #starting = false;
   #closed = false;
+  #lastFailure: MirrorFailure | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #onAbort = (): void => this.#close();
 
@@ -89,7 +91,7 @@ export class Mirror implements AsyncDisposable {
     this.#breaker = new Breaker(limits.breaker, (state) => {
       this.#stats.breaker = state;
       if (state === 'open') this.#startQueued();
-      options.onStateChange?.(state);
+      options.onStateChange?.(state, this.#lastFailure);
     });
     this.#copyHost = {
       stats: this.#stats,
@@ -296,6 +298,7 @@ export class Mirror implements AsyncDisposable {
 
   #failed(task: CopyTask, failure: MirrorFailure): void {
     this.#stats.failures[failure]++;
+    this.#lastFailure = failure;
     // An answer that is too large, and an end of ours, say nothing against the mirror's health.
     const result = failure === 'answer_too_large' ? 'good' : failure === 'shutdown' ? 'neutral' : 'bad';
     this.#over(task, result, { kind: 'failed', failure, sent: task.sent });
