@@ -60,6 +60,7 @@ export class Http1Connection {
   /** Something came behind a CONNECT that has no answer yet. */
   #early = false;
   #pipelined = false;
+  #clientEnded = false;
   #losses = 0;
 
   constructor(host: ConnectionHost) {
@@ -102,6 +103,7 @@ export class Http1Connection {
     this.#unproven = false;
     this.#tunnel = false;
     this.#pipelined = false;
+    this.#clientEnded = false;
     this.#losses = 0;
     this.#requests.reset();
     this.#responses.reset();
@@ -146,8 +148,14 @@ export class Http1Connection {
   end(direction: Direction, micros: number): void {
     this.#micros = micros;
     if (this.#lost) return;
-    if (direction === FROM_CLIENT) this.#requests.close();
-    else this.#responses.close();
+    if (direction === FROM_CLIENT) {
+      this.#clientEnded = true;
+      this.#requests.close();
+      return;
+    }
+    this.#responses.close();
+    // Whoever ended first is why there will be no answer.
+    if (this.#pending.length > 0) this.#abandon(this.#clientEnded ? 'client_closed' : 'primary_closed');
   }
 
   /** The connection is over, or not taped any more. What is under way ends incomplete. */
