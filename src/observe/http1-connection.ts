@@ -172,7 +172,19 @@ export class Http1Connection {
       this.#surrender('too_large');
       return;
     }
-    if (this.#pending.length > 0) this.#pipelined = true;
+    const before = this.#pending.at(-1);
+    if (before !== undefined) {
+      this.#pipelined = true;
+      if (before.request.header('upgrade') !== undefined) {
+        // Should the answer be 101, this was no request.
+        this.#refuse('a request behind one that asks for another protocol');
+        return;
+      }
+      if (this.#unproven) {
+        this.#lose();
+        return;
+      }
+    }
     this.#host.counts.http1Requests++;
     const exchange = new LiveExchange(this.#host.nextExchangeId(), connection, head, bodyLength(framing));
     exchange.times.requestStart = this.#requestStart;
