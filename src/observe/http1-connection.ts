@@ -134,9 +134,13 @@ export class Http1Connection {
   /** Bytes that the tape does not hold: lost for want of room, or left out because `skip` asked for it. */
   gap(direction: Direction, bytes: number, lost: boolean, micros: number): void {
     this.#micros = micros;
+    // What follows the lost bytes of a client may be the middle of a request: no turn.
+    this.#lastDirection = direction;
     this.#offsets[direction] = (this.#offsets[direction] + bytes) >>> 0;
     if (this.#lost || this.#tunnel) return;
     if (direction === FROM_CLIENT) {
+      // The client went on while an answer was due.
+      if (this.#sending === undefined && this.#pending.length > 0) this.#pipelined = true;
       if (lost && this.#sending !== undefined) this.#sending.incomplete ??= 'tape_gap';
       this.#requests.gap(bytes);
     } else {
@@ -305,6 +309,8 @@ export class Http1Connection {
 
   /** The framing is unknown from here on; waits for a place where it can be known again. */
   #lose(): void {
+    // The client may go on with its request after the next answer, or after what it takes for one.
+    if (this.#sending !== undefined) this.#lastDirection = FROM_CLIENT;
     this.#abandon('tape_gap');
     this.#losses++;
     this.#lost = true;
