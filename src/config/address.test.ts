@@ -20,7 +20,6 @@ for (const text of [
 for (const text of [
   '',
   ':',
-  ':80',
   '80',
   'a',
   'a:',
@@ -94,6 +93,10 @@ for (const url of [
     assert.throws(() => parseEndpoint(url), UserError);
   });
 }
+
+test('an address without a host is every IPv4 interface', () => {
+  assert.deepEqual(parseAddress(':8080'), { kind: 'tcp', host: '0.0.0.0', port: 8080 });
+});
 
 test('property: text is read or refused with a UserError', () => {
   const part = fc.constantFrom(

@@ -13,21 +13,24 @@ const MAX_SOCKET_PATH_BYTES = 107;
 const DEFAULT_PORTS = { http: 80, h2c: 80, https: 443 } as const;
 
 /**
- * Reads where to listen: `host:port`, `[ip6]:port` or `unix:/path`. Port 0 takes any free one.
+ * Reads where to listen: `host:port`, `[ip6]:port`, `:port` (every IPv4 interface) or `unix:/path`. Port 0 takes any
+ * free one.
  *
  * @throws UserError
  */
 export function parseAddress(text: string): Address {
   if (text.startsWith('unix:')) return unixAddress(text);
   if (text.includes('://')) throw mistake(`"${text}" is a URL, an address is wanted`, ADDRESS_HINT);
-  if (/^:?\d+$/.test(text)) {
-    const port = text.replace(':', '');
+  if (/^\d+$/.test(text)) {
     throw mistake(
       `"${text}" has no host`,
-      `write 0.0.0.0:${port} for every interface, 127.0.0.1:${port} for this machine`,
+      `write :${text} for every interface, 127.0.0.1:${text} for this machine`,
     );
   }
-  const address = hostAndPort(text, ADDRESS_HINT);
+  const address = hostAndPort(
+    text.startsWith(':') && !text.startsWith('::') ? `0.0.0.0${text}` : text,
+    ADDRESS_HINT,
+  );
   if (address.port === undefined) throw mistake(`"${text}" has no port`, ADDRESS_HINT);
   return { kind: 'tcp', host: address.host, port: address.port };
 }

@@ -44,15 +44,16 @@ export function limitsSchema(): z.ZodType<Limits> {
     ).prefault('5s'),
     requestsPerSecond: number(
       {
-        description: 'Copies per second, per observer and mirror (`rate_limited`). Default: no limit.',
+        description: 'Copies per second, per observer and mirror (`rate_limited`).',
+        otherwise: 'no limit',
         examples: [500],
       },
       { min: 0.001, max: 1e9 },
     ).optional(),
     bytesPerSecond: size(
       {
-        description:
-          'Bytes of copies per second, per observer and mirror (`rate_limited`). Default: no limit.',
+        description: 'Bytes of copies per second, per observer and mirror (`rate_limited`).',
+        otherwise: 'no limit',
         examples: ['10MiB'],
       },
       { min: 1024, max: 1024 * GIB },
@@ -113,7 +114,7 @@ export function stopWhenSchema(): z.ZodType<StopWhen> {
     mirrorErrors: percentage(
       {
         description:
-          'Pauses when more than this share of the copies in a window failed or was answered with a 5xx.',
+          'Pauses when this share of the copies in a window, or more, failed or was answered with a 5xx.',
         examples: ['50%'],
       },
       100,
@@ -121,7 +122,7 @@ export function stopWhenSchema(): z.ZodType<StopWhen> {
     primaryLatencyRise: percentage(
       {
         description:
-          'Pauses when the median latency of the primary has risen by more than this while copies flow.',
+          'Pauses when the median latency of the primary has risen by this, or more, while copies flow, against the time before them. Less than 19% counts as 19%.',
         examples: ['20%'],
       },
       10_000,

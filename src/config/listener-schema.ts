@@ -12,7 +12,7 @@ import { parseAddress, parseEndpoint } from './address.ts';
 import { checkName } from './checks.ts';
 import type { Surroundings } from './surroundings.ts';
 import { listenerTlsSchema } from './tls-schema.ts';
-import { choice, duration, flag, integer, later, list, section, text, typeText } from './value.ts';
+import { choice, duration, flag, integer, later, list, metaOf, section, text, typeText } from './value.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -32,7 +32,8 @@ export function listenerSchema(
     listen: text(
       'address',
       {
-        description: 'Where clients connect: `host:port`, `[ip6]:port` or `unix:/path`.',
+        description:
+          'Where clients connect: `host:port`, `[ip6]:port`, `:port` (every IPv4 interface; `[::]:port` is every one) or `unix:/path`.',
         examples: ['0.0.0.0:8080', '[::]:8080', 'unix:/run/orders.sock'],
       },
       parseAddress,
@@ -53,12 +54,16 @@ export function listenerSchema(
         { error: ({ input }) => `auto or a number is wanted, this is ${typeText(input)}\nwrite auto or 2` },
       )
       .transform((count) => (count === 'auto' ? Math.max(1, Math.floor(availableParallelism() / 2)) : count))
-      .meta({
-        description:
-          'Live worker threads, which share the address. `auto` is half of the processors; observers need the other half.',
-        examples: [2],
-        'x-type': 'auto or integer',
-      })
+      .meta(
+        metaOf(
+          {
+            description:
+              'Live worker threads, which share the address. `auto` is half of the processors; observers need the other half.',
+            examples: [2],
+          },
+          'auto or integer',
+        ),
+      )
       .prefault('auto'),
     proxyProtocol: flag({
       description:
@@ -173,20 +178,15 @@ export function endpointTls(
   return undefined;
 }
 
-export function urlSchema(description: string): z.ZodType<Endpoint, string> {
-  return text(
-    'URL',
-    {
-      description,
-      examples: [
-        'http://orders-v1:3000',
-        'https://orders:3443',
-        'h2c://orders:3000',
-        'unix:/run/orders.sock',
-      ],
-    },
-    parseEndpoint,
-  );
+const PRIMARY_URLS = [
+  'http://orders-v1:3000',
+  'https://orders:3443',
+  'h2c://orders:3000',
+  'unix:/run/orders.sock',
+];
+
+export function urlSchema(description: string, examples: readonly string[]): z.ZodType<Endpoint, string> {
+  return text('URL', { description, examples }, parseEndpoint);
 }
 
 const DESCRIPTION =
@@ -223,7 +223,7 @@ function primarySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<PrimarySettin
   };
   const full = section({
     endpoints: list(
-      urlSchema('One endpoint.'),
+      urlSchema('One endpoint.', PRIMARY_URLS),
       {
         description: 'URLs with the same scheme. A connection goes to the one that has the fewest.',
         examples: [['http://10.0.0.1:3000', 'http://10.0.0.2:3000']],
@@ -259,7 +259,9 @@ function primarySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<PrimarySettin
       tls: endpointTls(endpoints[0], primary.tls, context),
     };
   });
-  const short = urlSchema(DESCRIPTION).transform((endpoint) => full.parse({ endpoints: [endpoint.url] }));
+  const short = urlSchema(DESCRIPTION, PRIMARY_URLS).transform((endpoint) =>
+    full.parse({ endpoints: [endpoint.url] }),
+  );
   return z
     .union([short, full], {
       error: ({ input }) =>

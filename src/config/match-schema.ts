@@ -26,10 +26,12 @@ export function matchSchema(): z.ZodType<Match> {
         checkHeaderName,
       ),
       'Headers that all have to fit. One that is sent several times counts with its first value.',
+      { name: 'x-env', value: 'prod' },
     ),
     queryParams: namedList(
       text('text', { description: 'Name of the parameter, decoded.', examples: ['debug'] }, checkParameter),
       'Query parameters that all have to fit, decoded. One that is given several times counts with its first value.',
+      { name: 'debug', value: '1' },
     ),
     source: sourceSchema().optional().meta({ description: 'Who sends the request.' }),
     destination: destinationSchema().optional().meta({ description: 'Whom it is sent to.' }),
@@ -75,7 +77,11 @@ function pathSchema(): z.ZodType<ValueMatch<'Exact' | 'PathPrefix' | 'RegularExp
   }));
 }
 
-function namedList(name: z.ZodType<string, string>, description: string): z.ZodType<NamedMatch[]> {
+function namedList(
+  name: z.ZodType<string, string>,
+  description: string,
+  example: { readonly name: string; readonly value: string },
+): z.ZodType<NamedMatch[]> {
   const item = section({
     type: choice({ description: '`RegularExpression` is RE2, for the whole value.' }, NAMED_TYPES).prefault(
       'Exact',
@@ -89,7 +95,7 @@ function namedList(name: z.ZodType<string, string>, description: string): z.ZodT
       'value',
     ]),
   }));
-  return list(item, { description, examples: [[{ name: 'x-env', value: 'prod' }]] }, { min: 0, max: 16 })
+  return list(item, { description, examples: [[example]] }, { min: 0, max: 16 })
     .superRefine((entries: unknown, context) => {
       if (!Array.isArray(entries)) return;
       const names = entries.map(nameOf);

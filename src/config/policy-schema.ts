@@ -8,7 +8,19 @@ import { endpointTls, urlSchema } from './listener-schema.ts';
 import { matchSchema } from './match-schema.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import type { WrittenRewrite } from './rewrite-schema.ts';
-import { ALWAYS, choice, integer, isSection, later, list, nameOf, number, section, text } from './value.ts';
+import {
+  ALWAYS,
+  choice,
+  integer,
+  isSection,
+  later,
+  list,
+  metaOf,
+  nameOf,
+  number,
+  section,
+  text,
+} from './value.ts';
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -26,13 +38,18 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
     ),
     taps: list(
       text('name', { description: 'A listener.', examples: ['orders'] }, checkName),
-      { description: 'Names of listeners whose requests are copied. Default: all.', examples: [['orders']] },
+      {
+        description: 'Names of listeners whose requests are copied.',
+        otherwise: 'all',
+        examples: [['orders']],
+      },
       { min: 0, max: 256 },
     ).prefault([]),
     matches: list(
       match,
       {
-        description: 'Requests that fit any of these are copied. Default: everything.',
+        description: 'Requests that fit any of these are copied.',
+        otherwise: 'everything',
         examples: [[{ path: { type: 'PathPrefix', value: '/api' } }]],
       },
       { min: 0, max: 128 },
@@ -47,18 +64,20 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
     ).prefault([]),
     percent: number(
       {
-        description:
-          'Share of the matched requests that is copied, any number from 0 to 100. Default: 100. Or `fraction`.',
+        description: 'Share of the matched requests that is copied, any number from 0 to 100. Or `fraction`.',
+        otherwise: '`100`',
         examples: [0.01, 5],
       },
       { min: 0, max: 100 },
     ).optional(),
     fraction: fractionSchema()
       .optional()
-      .meta({
-        description: 'The same share as a fraction, instead of `percent`.',
-        examples: [{ numerator: 1, denominator: 1000 }],
-      }),
+      .meta(
+        metaOf({
+          description: 'The same share as a fraction, instead of `percent`.',
+          examples: [{ numerator: 1, denominator: 1000 }],
+        }),
+      ),
     sampleBy: text(
       'sample key',
       {
@@ -170,7 +189,11 @@ function mirrorSchema(
   );
   return section({
     name: defaultName === undefined ? name : name.prefault(defaultName),
-    url: urlSchema('Where copies go.'),
+    url: urlSchema('Where copies go.', [
+      'http://orders-v2:3000',
+      'https://orders-v2:3443',
+      'unix:/run/orders-v2.sock',
+    ]),
     tls: clientTls.optional().meta({ description: 'How it is reached over TLS; for `https://` URLs.' }),
   }).transform((mirror, context): MirrorSettings => {
     if (mirror.url.protocol === 'h2c') {

@@ -3,7 +3,7 @@ import { UserError } from '../kit/errors.ts';
 import type { Redaction, Rewrite } from '../model/policy.ts';
 import { isHost, parseAddress } from './address.ts';
 import { checkHeaderValue, checkPath, checkValue, checkWritableHeader } from './checks.ts';
-import { ALWAYS, attempt, choice, isSection, list, section, text, wrongType } from './value.ts';
+import { ALWAYS, attempt, choice, isSection, list, metaOf, section, text, wrongType } from './value.ts';
 
 /** `Rewrite` without the prefix that `ReplacePrefixMatch` replaces, which only the policy's matches know. */
 export interface WrittenRewrite extends Omit<Rewrite, 'path'> {
@@ -87,7 +87,7 @@ function headerValues(
     .transform((headers): Readonly<Record<string, string>> =>
       Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     )
-    .meta({ description, examples, 'x-type': 'headers' })
+    .meta(metaOf({ description, examples }, 'headers'))
     .prefault({});
 }
 

@@ -25,9 +25,9 @@ export function clientTlsSchema(surroundings: Surroundings): z.ZodType<ClientTls
     serverName: text(
       'host name',
       {
-        description:
-          "The name that is asked for (SNI) and that the certificate must have. Default: the URL's host.",
+        description: 'The name that is asked for (SNI) and that the certificate must have.',
         examples: ['orders.internal'],
+        otherwise: 'host of the URL',
       },
       (name) => {
         if (isHost(name)) return name;
@@ -118,7 +118,8 @@ function terminateSchema(surroundings: Surroundings): z.ZodType<TerminateTls> {
     clientCertificate: choice(
       {
         description:
-          'What a client without a certificate gets: `require` refuses it, `request` lets it in without a principal. Needs `clientCa`. Default: `require`.',
+          'What a client without a certificate gets: `require` refuses it, `request` lets it in without a principal. Needs `clientCa`.',
+        otherwise: '`require`',
       },
       ['require', 'request'],
     ).optional(),
@@ -126,7 +127,8 @@ function terminateSchema(surroundings: Surroundings): z.ZodType<TerminateTls> {
       choice({ description: 'A protocol.' }, ['h2', 'http/1.1']),
       {
         description:
-          'Protocols offered to clients (ALPN), best first. Bytes are relayed as they are, so the primary has to speak each of them. Default: `[h2]` with an `h2c://` primary, otherwise `[http/1.1]`.',
+          'Protocols offered to clients (ALPN), best first. Bytes are relayed as they are, so the primary has to speak each of them.',
+        otherwise: '`[http/1.1]`; `[h2]` with an `h2c://` primary',
         examples: [['h2', 'http/1.1']],
       },
       { min: 0, max: 2 },

@@ -11,8 +11,24 @@ import { nearest } from './suggestion.ts';
 export interface Note {
   readonly description: string;
   readonly examples?: readonly unknown[];
+  /** What holds when nothing is set, in words: where that is no value that could be written. */
+  readonly otherwise?: string;
+  /** What an editor can check of a text. */
+  readonly pattern?: string;
   /** Messages never show the value. */
   readonly secret?: true;
+}
+
+/** What the reference page and the JSON Schema need to know. Zod drops the examples of what it transforms, so they go by another name. */
+export function metaOf(note: Note, kind?: string): Record<string, unknown> {
+  const { description, examples, otherwise, pattern } = note;
+  return {
+    description,
+    ...(kind === undefined ? {} : { 'x-type': kind }),
+    ...(examples === undefined ? {} : { 'x-examples': examples }),
+    ...(otherwise === undefined ? {} : { 'x-default': otherwise }),
+    ...(pattern === undefined ? {} : { pattern }),
+  };
 }
 
 export interface Bounds {
@@ -44,12 +60,14 @@ export function text<Out = string>(
       error: wrongType(kind === 'text' ? kind : withArticle(kind), note.examples?.[0] ?? 'text', secret),
     })
     .transform((value, context) => attempt(value, context, () => read(value)))
-    .meta({ ...note, 'x-type': kind }) as z.ZodType<Out, string>;
+    .meta(metaOf(note, kind)) as z.ZodType<Out, string>;
 }
+
+const DURATION = String.raw`^(?:0|(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+)$`;
 
 /** A duration such as `5s`, in milliseconds. */
 export function duration(note: Note, { min, max }: Bounds): z.ZodType<number, string> {
-  return text('duration', { examples: ['5s'], ...note }, (value) =>
+  return text('duration', { examples: ['5s'], pattern: DURATION, ...note }, (value) =>
     within(parseDuration(value), { min, max }, formatDuration),
   );
 }
@@ -61,7 +79,7 @@ export function size(note: Note, { min, max }: Bounds): z.ZodType<number, string
     .transform((value, context) =>
       attempt(value, context, () => within(parseSize(String(value)), { min, max }, formatSize)),
     )
-    .meta({ ...note, 'x-type': 'size' });
+    .meta(metaOf(note, 'size'));
 }
 
 export function integer(note: Note, bounds: Bounds): z.ZodType<number, number> {
@@ -84,11 +102,11 @@ export function number(
         return within(value, bounds, String);
       }),
     )
-    .meta({ ...note, 'x-type': kind, minimum: bounds.min, maximum: bounds.max });
+    .meta({ ...metaOf(note, kind), minimum: bounds.min, maximum: bounds.max });
 }
 
 export function flag(note: Note): z.ZodType<boolean, boolean> {
-  return z.boolean({ error: wrongType('true or false', true) }).meta({ ...note, 'x-type': 'true or false' });
+  return z.boolean({ error: wrongType('true or false', true) }).meta(metaOf(note, 'true or false'));
 }
 
 /** One of some words. */
@@ -105,7 +123,7 @@ export function choice<const Word extends string>(
         return `${shown(input)} is not known here\n${near === undefined ? known : `did you mean ${near}? ${known}`}`;
       },
     })
-    .meta({ ...note }) as unknown as z.ZodType<Word, Word>;
+    .meta(metaOf(note)) as unknown as z.ZodType<Word, Word>;
 }
 
 /** A list; `max` bounds its entries. */
@@ -126,7 +144,7 @@ export function list<Item extends z.ZodType>(item: Item, note: Note, { min, max 
       error: ({ input }) =>
         `${Array.isArray(input) ? input.length : 'so many'} entries, at most ${max} are allowed`,
     })
-    .meta({ ...note });
+    .meta(metaOf(note));
 }
 
 /** A section: keys and their values. Unknown keys are errors with the known key that was probably meant. */
