@@ -64,7 +64,7 @@ describe('a thread fails, and live traffic does not notice', () => {
     });
   }
 
-  test('the main thread stands still for 3 s', async () => {
+  test('the main thread stands still for a while', async () => {
     await using load = await startLoad({ target: await understudy.port(), primary: primary.port });
     await understudy.plant('main', 'pause');
     const { answers } = load;
@@ -74,7 +74,7 @@ describe('a thread fails, and live traffic does not notice', () => {
     void summary.then(() => (answered = true));
     await eventually(
       'answers and copies go on',
-      () => load.answers > answers + 200 && mirror.seen.length > copied + 50,
+      () => load.answers > answers + 100 && mirror.seen.length > copied + 25,
     );
     equal(answered, false, 'meanwhile the admin API says nothing');
     await summary;
