@@ -121,7 +121,10 @@ export class TapeWriter {
       }
     }
     const wanted = unwanted === 0 ? chunk : chunk.subarray(unwanted);
+    const other = direction === FROM_CLIENT ? FROM_PRIMARY : FROM_CLIENT;
     if (
+      // Both directions' gaps, so that the observer knows that an answer is lost before it sees the next request.
+      (track.lost[other] > 0 && !this.#report(KIND.gap, track.lost, track, other, micros)) ||
       !this.#settle(track, direction, micros) ||
       !this.#record(KIND.data, direction, track.id, 0, micros, wanted, RESERVED_BYTES)
     ) {
@@ -137,7 +140,8 @@ export class TapeWriter {
   /** The sender of this direction has finished. */
   end(track: TapeTrack, direction: Direction, micros: number): void {
     if (!track.taped) return;
-    this.#settle(track, direction, micros);
+    // Never an end without the gap before it: a body that ends with the connection would look whole.
+    if (!this.#settle(track, direction, micros)) return;
     this.#record(KIND.end, direction, track.id, 0, micros, undefined, 0);
   }
 
@@ -209,7 +213,10 @@ export class TapeWriter {
     if (until === 0 || answers[base + ANSWER.owner] !== (track.id | 0)) return 0;
     if (until === SKIP_FOREVER) return length;
     const left = (until - offset) | 0;
-    return left <= 0 ? 0 : Math.min(left, length);
+    if (left > 0) return Math.min(left, length);
+    // It is behind; left there, it would lie ahead again once 2 GiB have passed.
+    Atomics.compareExchange(answers, base + ANSWER.skipFromClient + direction, until, 0);
+    return 0;
   }
 
   /** A message whose rest is not wanted still has to end for the observer: says so as soon as its last byte passed. */
