@@ -87,10 +87,11 @@ export class TapeWriter {
   open(track: TapeTrack, micros: number): void {
     const base = track.slot * ANSWER_WORDS;
     const { answers } = this.#views;
-    answers[base + ANSWER.skipFromClient] = 0;
-    answers[base + ANSWER.skipFromPrimary] = 0;
-    answers[base + ANSWER.giveUp] = 0;
+    // First the owner: an answer to the one before that comes right now is taken back by its writer, or cleared here.
     Atomics.store(answers, base + ANSWER.owner, track.id | 0);
+    Atomics.store(answers, base + ANSWER.skipFromClient, 0);
+    Atomics.store(answers, base + ANSWER.skipFromPrimary, 0);
+    Atomics.store(answers, base + ANSWER.giveUp, 0);
     if (this.#sheds(track)) {
       this.#count(COUNTER.leftOut, 1);
       return;

@@ -84,18 +84,22 @@ export class TapeReader {
 
   /** Asks the live worker not to tape a direction of a connection up to a stream offset (bytes since it was opened). */
   skip(slot: number, connection: number, direction: Direction, offset: number, bytes: number): void {
-    const { answers } = this.#views;
-    const base = slot * ANSWER_WORDS;
-    if (Atomics.load(answers, base + ANSWER.owner) !== (connection | 0)) return;
-    Atomics.store(answers, base + ANSWER.skipFromClient + direction, skipUntil(offset, bytes));
+    this.#answer(slot, connection, ANSWER.skipFromClient + direction, skipUntil(offset, bytes));
   }
 
   /** Asks the live worker never to take this connection in again once it is left out. */
   giveUp(slot: number, connection: number): void {
+    this.#answer(slot, connection, ANSWER.giveUp, 1);
+  }
+
+  #answer(slot: number, connection: number, word: number, value: number): void {
     const { answers } = this.#views;
     const base = slot * ANSWER_WORDS;
-    if (Atomics.load(answers, base + ANSWER.owner) === (connection | 0))
-      Atomics.store(answers, base + ANSWER.giveUp, 1);
+    if (Atomics.load(answers, base + ANSWER.owner) !== (connection | 0)) return;
+    Atomics.store(answers, base + word, value);
+    // The slot may have got its next connection meanwhile, which this does not concern.
+    if (Atomics.load(answers, base + ANSWER.owner) !== (connection | 0))
+      Atomics.store(answers, base + word, 0);
   }
 
   #readRecord(events: TapeEvents, from: number): number {
