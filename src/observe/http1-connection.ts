@@ -92,6 +92,11 @@ export class Http1Connection {
     );
   }
 
+  /** Whether the client was seen to send requests before it had the answers to those before. */
+  get pipelined(): boolean {
+    return this.#pipelined;
+  }
+
   /** Begins with a connection. `midstream`: the bytes before were not taped. */
   begin(connection: FollowedConnection, midstream: boolean): void {
     this.#connection = connection;

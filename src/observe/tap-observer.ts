@@ -31,8 +31,9 @@ interface Followed {
   readonly connection: FollowedConnection;
   /** Undefined until the first bytes show what protocol it is, and for one that is not understood. */
   decoder: Http1Connection | undefined;
-  /** Bytes from the client that are too few to tell the protocol. */
+  /** Bytes from the client that are too few to tell the protocol, and when they came. */
   first: Uint8Array | undefined;
+  firstMicros: number;
   opaque: boolean;
   readonly midstream: boolean;
 }
@@ -72,15 +73,23 @@ export class TapObserver implements TapeEvents {
   open(id: number, midstream: boolean, note: Uint8Array): void {
     // An earlier connection of this number or in this slot: its end was lost.
     this.#drop(id, 'tape_gap');
-    if (this.#followed.size >= this.#options.connections) {
-      this.counts.tooMany++;
-      return;
-    }
     const connection = new FollowedConnection(this.#options.tap, id, latin1(note));
     const before = this.#slots.get(connection.slot);
     if (before !== undefined && before !== id) this.#drop(before, 'tape_gap');
+    if (this.#followed.size >= this.#options.connections) {
+      this.counts.tooMany++;
+      this.#leaveOff(connection);
+      return;
+    }
     this.#slots.set(connection.slot, id);
-    this.#followed.set(id, { connection, decoder: undefined, first: undefined, opaque: false, midstream });
+    this.#followed.set(id, {
+      connection,
+      decoder: undefined,
+      first: undefined,
+      firstMicros: 0,
+      opaque: false,
+      midstream,
+    });
   }
 
   data(id: number, direction: Direction, chunk: Uint8Array, micros: number): void {
@@ -94,8 +103,7 @@ export class TapObserver implements TapeEvents {
   gap(id: number, direction: Direction, bytes: number, lost: boolean, micros: number): void {
     const followed = this.#followed.get(id);
     if (followed === undefined || followed.opaque) return;
-    followed.decoder ??= this.#decoder(followed);
-    followed.decoder.gap(direction, bytes, lost, micros);
+    (followed.decoder ?? this.#decode(followed)).gap(direction, bytes, lost, micros);
   }
 
   end(id: number, direction: Direction, micros: number): void {
@@ -107,6 +115,9 @@ export class TapObserver implements TapeEvents {
   }
 
   leave(id: number): void {
+    const followed = this.#followed.get(id);
+    // Its answers could not be told apart when it is taken in again.
+    if (followed?.decoder?.pipelined === true) this.#host.giveUp(followed.connection);
     this.#drop(id, 'tape_gap');
   }
 
@@ -116,37 +127,46 @@ export class TapObserver implements TapeEvents {
   }
 
   #begin(followed: Followed, direction: Direction, chunk: Uint8Array, micros: number): void {
-    if (direction === FROM_PRIMARY && followed.first === undefined && !followed.midstream) {
-      this.#giveUp(followed, 'other');
+    if (direction === FROM_PRIMARY) {
+      if (followed.first === undefined && !followed.midstream) this.#giveUp(followed, 'other');
+      else this.#decode(followed).data(direction, chunk, micros);
       return;
     }
     const bytes = followed.first === undefined ? chunk : joined(followed.first, chunk);
-    const protocol = direction === FROM_CLIENT ? sniffClient(bytes) : 'http1';
+    const protocol = sniffClient(bytes);
     if (protocol === 'more') {
+      if (followed.first === undefined) followed.firstMicros = micros;
       followed.first = bytes.slice();
-      return;
-    }
-    followed.first = undefined;
-    if (protocol !== 'http1') {
+    } else if (protocol === 'http1' || (protocol === 'other' && followed.midstream)) {
+      // At mid-stream anything may come first: the decoder waits for a request.
+      this.#decode(followed).data(direction, chunk, micros);
+    } else {
       this.#giveUp(followed, protocol);
-      return;
     }
-    followed.decoder = this.#decoder(followed);
-    followed.decoder.data(direction, bytes, micros);
   }
 
-  #decoder(followed: Followed): Http1Connection {
+  /** From here on the connection's bytes are decoded, those that were held back first. */
+  #decode(followed: Followed): Http1Connection {
     const decoder = this.#spare.pop() ?? new Http1Connection(this.#host);
     decoder.begin(followed.connection, followed.midstream);
+    followed.decoder = decoder;
+    if (followed.first !== undefined) decoder.data(FROM_CLIENT, followed.first, followed.firstMicros);
+    followed.first = undefined;
     return decoder;
   }
 
   #giveUp(followed: Followed, protocol: 'http2' | 'tls' | 'other'): void {
     followed.opaque = true;
     this.counts.opaque[protocol]++;
+    followed.first = undefined;
+    this.#leaveOff(followed.connection);
+  }
+
+  /** Nothing of this connection is wanted on the tape any more. */
+  #leaveOff(connection: FollowedConnection): void {
     for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const)
-      this.#host.skip(followed.connection, direction, 0, Infinity);
-    this.#host.giveUp(followed.connection);
+      this.#host.skip(connection, direction, 0, Infinity);
+    this.#host.giveUp(connection);
   }
 
   #drop(id: number, reason: IncompleteReason): void {
