@@ -147,13 +147,14 @@ export class PolicyRunner implements ExchangeSink {
   done(exchange: LiveExchange): void {
     const attachment = attachmentOf(exchange);
     if (attachment === undefined) return;
-    attachment.over = true;
     if (exchange.incomplete === undefined) {
       const { requestStart, responseEnd } = exchange.times;
       for (const { primary } of attachment.matched) record(primary, responseEnd - requestStart);
     }
     if (attachment.copies.length === 0) return;
     if (!exchange.requestDone) for (const { copy } of attachment.copies) copy?.abort(abortReason(exchange));
+    // Not before: the last abort would settle what is settled here.
+    attachment.over = true;
     if (attachment.copies.every(({ outcome }) => outcome !== undefined)) this.#settle(exchange, attachment);
   }
 
