@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { UserError } from '../kit/errors.ts';
 import { FileWatch } from '../kit/file-watch.ts';
 import type { Logger } from '../kit/log.ts';
@@ -8,6 +9,8 @@ import type { Signals } from './command.ts';
 
 export interface ConfigReloadOptions {
   readonly file: string;
+  /** When reading the file in force began, ms since the Unix epoch by the machine's clock, as files are dated. */
+  readonly readAt: number;
   /** Reads the file anew; throws a `UserError` when it cannot be used. */
   readonly load: () => Settings;
   readonly runtime: Runtime;
@@ -30,6 +33,9 @@ export class ConfigReload implements Disposable {
   static async start(options: ConfigReloadOptions): Promise<ConfigReload> {
     const reload = new ConfigReload(options);
     reload.#watch = await FileWatch.start([options.file], { onChange: reload.#onChange });
+    // What came between reading the file and watching it would never be noticed.
+    const { mtimeMs } = await stat(options.file).catch(() => ({ mtimeMs: 0 }));
+    if (mtimeMs > options.readAt) reload.#onChange();
     return reload;
   }
 

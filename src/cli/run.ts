@@ -56,6 +56,7 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   const json = isGiven(input, 'json');
   const file = valueOf(input, 'config');
   const load = (): Settings => loadSettings(input, context);
+  const readAt = Date.now();
   const settings = load();
   if (reportFolder !== undefined) await prepareReport(reportFolder);
 
@@ -70,7 +71,7 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   );
   await using runtime = await startRuntime(settings, { log });
   using _reload =
-    file === undefined ? undefined : await ConfigReload.start({ file, load, runtime, signals, log });
+    file === undefined ? undefined : await ConfigReload.start({ file, readAt, load, runtime, signals, log });
   if (shown) out.write(`${startText(runtime, runtime.adminUrl)}Ctrl-C ends it.\n`);
   else logStart(runtime, log);
 
