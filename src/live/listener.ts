@@ -11,7 +11,7 @@ import { Arrivals } from './arrival.ts';
 import type { Arrived } from './arrival.ts';
 import { Connector } from './connector.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
-import { Relay, resetAfterFlush } from './relay.ts';
+import { Relay, reset, resetAfterFlush } from './relay.ts';
 import type { RelayHost } from './relay.ts';
 import { SlotPool } from './slots.ts';
 import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
@@ -179,7 +179,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
       Atomics.sub(openOverAll, 0, 1);
       this.#count('refused', 1);
       socket.on('error', ignore);
-      socket.resetAndDestroy();
+      reset(socket);
       return;
     }
     this.#count('open', 1);

@@ -122,11 +122,20 @@ export function resetAfterFlush(socket: Socket): void {
 
 const NOTHING = new Uint8Array(0);
 
-function reset(socket: Socket): void {
+/** Closes a connection at once, with a reset where there is such a thing. */
+export function reset(socket: Socket): void {
   if (socket.destroyed) return;
-  // A TLS socket has no reset of its own; without a close_notify its peer knows that the end was not a proper one.
-  if ('encrypted' in socket) socket.destroy();
-  else socket.resetAndDestroy();
+  // TLS has no reset of its own; without a close_notify its peer knows that the end was not a proper one.
+  if ('encrypted' in socket) {
+    socket.destroy();
+    return;
+  }
+  try {
+    socket.resetAndDestroy();
+  } catch {
+    // Nor has a Unix socket.
+    socket.destroy();
+  }
 }
 
 function attach(
