@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { systemClock } from '../kit/clock.ts';
+import type { Clock } from '../kit/clock.ts';
 import type { SocketEnd } from '../model/exchange.ts';
 import type { ListenerSettings } from '../model/settings.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
@@ -59,11 +61,18 @@ interface Waiting {
 /** Takes accepted connections through what comes before the first byte that is relayed. */
 export class Arrivals {
   readonly #events: ArrivalEvents;
+  readonly #clock: Clock;
   readonly #waiting = new Set<Waiting>();
   #settings: ListenerSettings;
   #tls: TlsAcceptor | undefined;
 
-  constructor(settings: ListenerSettings, certificates: TlsBundle | undefined, events: ArrivalEvents) {
+  constructor(
+    settings: ListenerSettings,
+    certificates: TlsBundle | undefined,
+    events: ArrivalEvents,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#settings = settings;
     this.#events = events;
     if (certificates !== undefined && settings.tls.mode === 'terminate') {
@@ -91,7 +100,7 @@ export class Arrivals {
       raw,
       bytes: undefined,
       header: undefined,
-      deadline: performance.now() + handshakeTimeoutMs,
+      deadline: this.#clock.monotonic() + handshakeTimeoutMs,
     };
     this.#waiting.add(waiting);
     raw.on('error', ignore);

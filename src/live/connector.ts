@@ -1,6 +1,8 @@
 import net from 'node:net';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { systemClock } from '../kit/clock.ts';
+import type { Clock } from '../kit/clock.ts';
 import type { Endpoint, PrimarySettings } from '../model/settings.ts';
 import { EndpointSet } from './balance.ts';
 import type { EndpointState } from './balance.ts';
@@ -41,6 +43,7 @@ const NO_PROTOCOL = 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 export class Connector<Client extends Waiting> {
   readonly endpoints: EndpointSet;
   readonly #events: ConnectorEvents<Client>;
+  readonly #clock: Clock;
   #settings: PrimarySettings;
   #pem: ClientPem | undefined;
   #tls: PrimaryTls | undefined;
@@ -50,12 +53,18 @@ export class Connector<Client extends Waiting> {
   readonly #onError: (this: AttemptSocket<Client>, error: NodeJS.ErrnoException) => void;
 
   /** @param pem what TLS to the primary needs; undefined where the endpoints are reached without */
-  constructor(settings: PrimarySettings, pem: ClientPem | undefined, events: ConnectorEvents<Client>) {
+  constructor(
+    settings: PrimarySettings,
+    pem: ClientPem | undefined,
+    events: ConnectorEvents<Client>,
+    clock: Clock = systemClock,
+  ) {
+    this.#clock = clock;
     this.#events = events;
     this.#settings = settings;
     this.#pem = pem;
     this.#tls = createTls(settings, pem);
-    this.endpoints = new EndpointSet(settings);
+    this.endpoints = new EndpointSet(settings, { clock });
     const connected = (attempt: Attempt<Client>): void => this.#connected(attempt);
     const failed = (attempt: Attempt<Client>, code: string | undefined): void => this.#errored(attempt, code);
     this.#onConnect = function onConnect(): void {
@@ -111,7 +120,7 @@ export class Connector<Client extends Waiting> {
   }
 
   #deadline(): number {
-    return performance.now() + this.#settings.connectTimeoutMs;
+    return this.#clock.monotonic() + this.#settings.connectTimeoutMs;
   }
 
   #watch(attempt: Attempt<Client>): void {

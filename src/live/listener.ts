@@ -1,5 +1,7 @@
 import net from 'node:net';
 import type { Server, Socket } from 'node:net';
+import { systemClock } from '../kit/clock.ts';
+import type { Clock } from '../kit/clock.ts';
 import { messageOf, UserError } from '../kit/errors.ts';
 import { LIVE_STAT } from '../model/live-stats.ts';
 import type { LiveStatName } from '../model/live-stats.ts';
@@ -8,8 +10,9 @@ import { FROM_CLIENT } from '../model/tape.ts';
 import type { Direction, Tape } from '../model/tape.ts';
 import type { EndpointState } from './balance.ts';
 import { Arrivals } from './arrival.ts';
-import type { Arrived } from './arrival.ts';
+import type { ArrivalEvents, Arrived } from './arrival.ts';
 import { Connector } from './connector.ts';
+import type { ConnectorEvents } from './connector.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
 import { Relay, reset, resetAfterFlush } from './relay.ts';
 import type { RelayHost } from './relay.ts';
@@ -57,32 +60,36 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   #sweeps = 0;
   #draining = false;
   #drained: (() => void) | undefined;
-  readonly #timer: NodeJS.Timeout;
+  readonly #clock: Clock;
+  readonly #stopSweeping: () => void;
 
-  constructor(options: LiveListenerOptions) {
+  constructor(options: LiveListenerOptions, clock: Clock = systemClock) {
     const { settings } = options;
+    this.#clock = clock;
     this.#options = options;
     this.#settings = settings;
     this.#nextId = options.firstId;
     this.#slots = new SlotPool(settings.connections);
-    this.connector = new Connector(settings.primary, options.primaryPem, {
+    const connectorEvents: ConnectorEvents<Arrived> = {
       preamble: (arrived) => this.#preamble(arrived),
       connected: (arrived, upstream, endpoint) => this.#relay(arrived, upstream, endpoint),
       unreachable: (arrived) => this.#unreachable(arrived),
-    });
-    this.#arrivals = new Arrivals(settings, options.certificates, {
+    };
+    this.connector = new Connector(settings.primary, options.primaryPem, connectorEvents, clock);
+    const arrivalEvents: ArrivalEvents = {
       // Nothing has been read of what the client sent: it waits in the socket until the primary is there.
       arrived: (arrived) => this.connector.connect(arrived),
       failed: () => {
         this.#count('handshakeFailed', 1);
         this.#release();
       },
-    });
+    };
+    this.#arrivals = new Arrivals(settings, options.certificates, arrivalEvents, clock);
     this.#server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
       this.#accept(socket),
     );
     this.#destination = fixedDestination(options.listen);
-    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#stopSweeping = clock.every(SWEEP_MS, () => this.#sweep());
   }
 
   /**
@@ -147,7 +154,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
 
   /** Ends everything at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopSweeping();
     this.#server.close();
     this.#arrivals.close();
     this.connector.close();
@@ -231,7 +238,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   }
 
   #sweep(): void {
-    const now = performance.now();
+    const now = this.#clock.monotonic();
     this.connector.sweep(now);
     this.#arrivals.sweep(now);
     this.#sweeps = (this.#sweeps + 1) % SWEEPS_PER_TICK;
