@@ -40,9 +40,15 @@ export interface LiveListenerOptions {
 }
 
 const SWEEP_MS = 100;
-const SWEEPS_PER_TICK = 10;
-/** While draining, a connection that was last answered and has been quiet for so long is closed, ticks of one second. */
-const QUIET_TICKS = 2;
+/** Sweeps from one look for idle connections to the next; while draining each one looks. */
+const SWEEPS_PER_LOOK = 10;
+/**
+ * While draining, a connection that was last answered is closed when it has been quiet for this share of the time that is
+ * left. An answer may pause: the more time there is, the longer it may. And one that is never quiet for long is closed
+ * between two requests rather than in the middle of an answer when the time is up.
+ */
+const QUIET_SHARE = 1 / 4;
+const QUIET_MIN_TICKS = 2;
 
 /** One live worker's share of a listener: accepts, connects to the primary, relays. */
 export class LiveListener implements RelayHost, AsyncDisposable {
@@ -57,8 +63,8 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   #settings: ListenerSettings;
   #tapes: readonly TapeWriter[] = [];
   #nextId: number;
-  #sweeps = 0;
-  #draining = false;
+  /** On the monotonic clock, ms; undefined while not draining. */
+  #drainUntil: number | undefined;
   #drained: (() => void) | undefined;
   readonly #clock: Clock;
   readonly #stopSweeping: () => void;
@@ -142,9 +148,9 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#arrivals.setCertificates(certificates);
   }
 
-  /** Stops accepting; resolves when all connections are over. */
-  drain(): Promise<void> {
-    this.#draining = true;
+  /** Stops accepting; resolves when all connections are over. What lasts longer than `drainMs` is for others to end. */
+  drain(drainMs: number): Promise<void> {
+    this.#drainUntil = this.#clock.monotonic() + drainMs;
     this.#server.close();
     return new Promise((resolve) => {
       this.#drained = resolve;
@@ -241,16 +247,16 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     const now = this.#clock.monotonic();
     this.connector.sweep(now);
     this.#arrivals.sweep(now);
-    this.#sweeps = (this.#sweeps + 1) % SWEEPS_PER_TICK;
-    if (this.#sweeps !== 0) return;
     this.tick++;
-    const idleSince = this.tick - Math.ceil(this.#settings.idleTimeoutMs / (SWEEP_MS * SWEEPS_PER_TICK));
-    const quietSince = this.tick - QUIET_TICKS;
+    const drainUntil = this.#drainUntil;
+    if (drainUntil === undefined && this.tick % SWEEPS_PER_LOOK !== 0) return;
+    const idleSince = this.tick - Math.ceil(this.#settings.idleTimeoutMs / SWEEP_MS);
+    const quietSince = drainUntil === undefined ? -1 : this.tick - quietTicks(drainUntil - now);
     for (const relay of this.#relays) {
       if (relay.lastTick < idleSince) {
         this.#count('idleClosed', 1);
         relay.destroy();
-      } else if (this.#draining && relay.answered && relay.lastTick <= quietSince) relay.finish();
+      } else if (relay.lastTick <= quietSince && relay.answered) relay.finish();
     }
   }
 
@@ -261,7 +267,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   }
 
   #checkDrained(): void {
-    if (this.#draining && (this.#options.stats[LIVE_STAT.open] ?? 0) <= 0) this.#drained?.();
+    if (this.#drainUntil !== undefined && (this.#options.stats[LIVE_STAT.open] ?? 0) <= 0) this.#drained?.();
   }
 
   #count(name: LiveStatName, by: number): void {
@@ -272,6 +278,10 @@ export class LiveListener implements RelayHost, AsyncDisposable {
 }
 
 function ignore(): void {}
+
+function quietTicks(leftMs: number): number {
+  return Math.max(QUIET_MIN_TICKS, Math.ceil((leftMs * QUIET_SHARE) / SWEEP_MS));
+}
 
 /** The address that every client has connected to, unless the listener has several. */
 function fixedDestination(listen: Address): { ip: string; port: number } | undefined {

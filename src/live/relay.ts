@@ -34,6 +34,8 @@ export class Relay {
   lastTick: number;
   #open = 2;
   #failed: Direction | undefined;
+  /** Which way the last bytes went; a client that has said nothing yet is owed nothing, either. */
+  #lastDirection: Direction = FROM_PRIMARY;
 
   /** Both sockets are connected, nothing has been read from either, and neither has handlers. */
   constructor(host: RelayHost, client: Socket, upstream: Socket, endpoint: EndpointState, track: TapeTrack) {
@@ -51,7 +53,7 @@ export class Relay {
 
   /** Whether the last byte came from the primary: most likely no answer is under way. */
   get answered(): boolean {
-    return this.track.lastDirection === FROM_PRIMARY;
+    return this.#lastDirection === FROM_PRIMARY;
   }
 
   /** Closes both sides at once. */
@@ -72,6 +74,7 @@ export class Relay {
     const { host } = this;
     if (!to.write(chunk)) from.pause();
     this.lastTick = host.tick;
+    this.#lastDirection = direction;
     host.relayed(direction, chunk.length);
     const tape = host.tapeOf(this);
     if (tape !== undefined) tape.data(this.track, direction, chunk, epochMicros());

@@ -100,7 +100,7 @@ export class LivePool implements AsyncDisposable {
   }
 
   /** Stops accepting; resolves when all connections are over. */
-  async drain(): Promise<void> {
+  async drain(drainMs: number): Promise<void> {
     this.#stopping = true;
     await Promise.all(
       this.#workers.map(async ({ worker }) => {
@@ -110,7 +110,7 @@ export class LivePool implements AsyncDisposable {
           });
           worker.once('exit', () => resolve());
         });
-        worker.postMessage({ kind: 'drain' } satisfies ToLive);
+        worker.postMessage({ kind: 'drain', drainMs } satisfies ToLive);
         await drained;
       }),
     );

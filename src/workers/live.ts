@@ -26,7 +26,7 @@ parentPort?.on('message', (message: ToLive) => {
       listener.setCertificates(message.certificates);
       break;
     case 'drain':
-      void listener.drain().then(() => tell({ kind: 'drained' }));
+      void listener.drain(message.drainMs).then(() => tell({ kind: 'drained' }));
       break;
     case 'close':
       void listener[Symbol.asyncDispose]().then(() => parentPort?.close());

@@ -20,7 +20,7 @@ export type ToLive =
       readonly primaryPem: ClientPem | undefined;
     }
   | { readonly kind: 'certificates'; readonly certificates: TlsBundle }
-  | { readonly kind: 'drain' }
+  | { readonly kind: 'drain'; readonly drainMs: number }
   | { readonly kind: 'close' };
 export type FromLive =
   | { readonly kind: 'listening'; readonly port: number }

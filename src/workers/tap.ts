@@ -130,7 +130,7 @@ export class Tap implements AsyncDisposable {
   /** Stops accepting and lets open connections finish, then the copies of what they sent. */
   async drain(drainMs: number): Promise<void> {
     const deadline = new Promise<void>((resolve) => setTimeout(resolve, drainMs).unref());
-    await Promise.race([this.#live?.drain(), deadline]);
+    await Promise.race([this.#live?.drain(drainMs), deadline]);
     await this.#observers?.drain(COPIES_DRAIN_MS);
   }
 
