@@ -112,11 +112,14 @@ export class Connector<Client extends Waiting> {
 
   /** Gives up all attempts. */
   close(): void {
-    for (const { socket } of this.#attempts) {
+    const attempts = [...this.#attempts];
+    this.#attempts.clear();
+    for (const { socket, state, client } of attempts) {
       socket.attempt = undefined;
       socket.destroy();
+      this.endpoints.released(state);
+      this.#events.unreachable(client);
     }
-    this.#attempts.clear();
   }
 
   #deadline(): number {
