@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { epochMicros } from '../src/kit/clock.ts';
 import { createTapeTrack, TapeWriter } from '../src/live/tape-writer.ts';
 import type { Policy } from '../src/model/policy.ts';
@@ -107,9 +107,9 @@ async function exchanges(writer: TapeWriter, tape: Tape, count: number): Promise
       for (const track of tracks) writer.data(track, FROM_PRIMARY, ANSWER, epochMicros());
       written += CONNECTIONS;
     }
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
-  for (const track of tracks) writer.close(track, false, epochMicros());
+  for (const track of tracks) writer.close(track, undefined, epochMicros());
 }
 
 async function main(): Promise<void> {
@@ -140,6 +140,7 @@ async function main(): Promise<void> {
         tapeBytes: tape.ringBytes,
         heapBytes: 256 * 2 ** 20,
         stallMs: 5000,
+        nice: 0,
         headBytes: 65_536,
         connections: 1000,
       },

@@ -36,7 +36,9 @@ function settings(site: Site): object {
   return {
     admin: { listen: `127.0.0.1:${site.adminPort}` },
     listeners: [listener],
-    ...(site.mirrorPort === undefined ? {} : { policies: [policy(site.mirrorPort)] }),
+    // At the default of 10 the live path takes a core that is used up for itself, and next to nothing is copied. The
+    // others copy everything, at their users' expense; so that the same is compared, observers get the same share here.
+    ...(site.mirrorPort === undefined ? {} : { observer: { nice: 0 }, policies: [policy(site.mirrorPort)] }),
   };
 }
 

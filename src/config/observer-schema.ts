@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
 import { formatSize } from '../kit/size.ts';
 import type { ObserverSettings } from '../model/settings.ts';
+import { TAPE_BYTES_MAX, TAPE_BYTES_MIN } from '../model/tape.ts';
 import { attempt, duration, integer, section, size } from './value.ts';
 
 const SECOND = 1000;
@@ -20,7 +21,7 @@ export function observerSchema(): z.ZodType<ObserverSettings> {
           'The tape between a live worker and an observer; a power of two. A full tape drops records, never slows the live path.',
         examples: ['16MiB'],
       },
-      { min: 64 * KIB, max: 1024 * MIB },
+      { min: TAPE_BYTES_MIN, max: TAPE_BYTES_MAX },
     )
       .transform((bytes, context) =>
         attempt(bytes, context, () => {
@@ -43,6 +44,14 @@ export function observerSchema(): z.ZodType<ObserverSettings> {
       { description: 'An observer that leaves its tape unread for this long is replaced.', examples: ['5s'] },
       { min: 200, max: 600 * SECOND },
     ).prefault('5s'),
+    nice: integer(
+      {
+        description:
+          'How far observers stand back when the CPU is used up, as in nice(1). At 10 users come first and copies are left out; at 0 both get the same share.',
+        examples: [10],
+      },
+      { min: 0, max: 19 },
+    ).prefault(10),
     headBytes: size(
       {
         description:
@@ -64,6 +73,7 @@ export function observerSchema(): z.ZodType<ObserverSettings> {
     tapeBytes: observer.tapeBytes,
     heapBytes: observer.heapBytes,
     stallMs: observer.stall,
+    nice: observer.nice,
     headBytes: observer.headBytes,
     connections: observer.connections,
   }));

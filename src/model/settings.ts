@@ -35,6 +35,8 @@ export interface ObserverSettings {
   readonly heapBytes: number;
   /** An observer that leaves data on its tape unread for this long is replaced, ms. */
   readonly stallMs: number;
+  /** Niceness of observer threads, 0…19: how far they stand back when the CPU is used up. */
+  readonly nice: number;
   /** Largest request or response head that is decoded, bytes; a larger one makes the exchange ambiguous. */
   readonly headBytes: number;
   /** Connections one observer keeps state for; more are not observed, and counted. */

@@ -10,8 +10,8 @@ test('a burst waits on the tape while the mirror makes progress', () => {
   for (let done = 0; done < 100; done++) assert.equal(pacing.holds(10, mirror(60, done), done * 15), true);
 });
 
-test('nothing waits while the queue is less than half full', () => {
-  assert.equal(new Pacing(RING).holds(10, mirror(50, 0), 0), false);
+test('nothing waits while a fifth of the queue at the most is taken', () => {
+  assert.equal(new Pacing(RING).holds(10, mirror(20, 0), 0), false);
 });
 
 test('a mirror that finishes nothing is waited for 20 ms, and again once it has moved', () => {

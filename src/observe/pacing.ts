@@ -12,10 +12,10 @@ const PATIENCE_MS = 20;
 /** Share of the tape that may fill up while a mirror catches up. */
 const TAPE_SHARE = 1 / 8;
 /** Share of a mirror's queue that may be taken before the observer waits. */
-const QUEUE_SHARE = 1 / 2;
+const QUEUE_SHARE = 1 / 5;
 
 /**
- * Lets a burst wait on the tape instead of being refused by a full queue: while a mirror that makes progress has half of
+ * Lets a burst wait on the tape instead of being refused by a full queue: while a mirror that makes progress has a fifth of
  * its queue taken, and the tape has room, the observer reads on a little later. A mirror that hangs is not waited for.
  */
 export class Pacing {

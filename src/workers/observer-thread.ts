@@ -17,7 +17,7 @@ import { addCounts, totalOf } from '../kit/counts.ts';
 import type { ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
 
 /** Read from the tape in one go, bytes; between two goes the mirrors' sockets have their turn. */
-const BATCH_BYTES = 32 * 1024;
+const BATCH_BYTES = 16 * 1024;
 /** Pause between two looks at a tape that was not empty, ms: records gather, and one batch costs less than many. */
 const POLL_MS = 1;
 /** Looks that find nothing before the thread goes to sleep until the live worker wakes it. */

@@ -6,13 +6,12 @@ import type { FromObserver, ObserverWorkerData, ToObserver } from './messages.ts
 
 /** An observer's thread: reads one tape, at a lower priority than the live workers. */
 const REPORT_MS = 1000;
-const NICE = 10;
 
-function lowerPriority(): void {
+function lowerPriority(nice: number): void {
   try {
     // On Linux the priority belongs to the thread; /proc names the one that asks.
     const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    os.setPriority(thread, NICE);
+    os.setPriority(thread, nice);
   } catch {
     // Elsewhere, or where it is forbidden, observers run at the same priority.
   }
@@ -22,8 +21,9 @@ function tell(message: FromObserver): void {
   parentPort?.postMessage(message);
 }
 
-lowerPriority();
-const observer = new ObserverThread(workerData as ObserverWorkerData);
+const data = workerData as ObserverWorkerData;
+lowerPriority(data.settings.nice);
+const observer = new ObserverThread(data);
 parentPort?.on('message', (message: ToObserver) => {
   switch (message.kind) {
     case 'policies':
