@@ -80,8 +80,14 @@ export class Arrivals {
     }
   }
 
-  update(settings: ListenerSettings): void {
+  /** For connections that come from now on; handshakes that are under way end as they began. */
+  update(settings: ListenerSettings, certificates: TlsBundle | undefined): void {
+    const { tls } = settings;
+    const same = JSON.stringify(tls) === JSON.stringify(this.#settings.tls);
     this.#settings = settings;
+    if (same) return;
+    this.#tls =
+      certificates !== undefined && tls.mode === 'terminate' ? new TlsAcceptor(tls, certificates) : undefined;
   }
 
   /** New handshakes use these; connections that are open keep what they have. */

@@ -138,10 +138,16 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     }
   }
 
-  reload(settings: ListenerSettings, primaryPem: ClientPem | undefined): void {
+  /** Everything but where it listens. The tapes have to have a slot for each connection by now. */
+  reload(
+    settings: ListenerSettings,
+    primaryPem: ClientPem | undefined,
+    certificates?: TlsBundle | undefined,
+  ): void {
     this.#settings = settings;
+    this.#slots.grow(settings.connections);
     this.connector.update(settings.primary, primaryPem);
-    this.#arrivals.update(settings);
+    this.#arrivals.update(settings, certificates);
   }
 
   setCertificates(certificates: TlsBundle): void {

@@ -3,29 +3,31 @@ import { metricsText } from '../admin/metrics.ts';
 import { CertificateStore } from '../live/certificate-store.ts';
 import { loadClientPem } from '../live/tls-client.ts';
 import type { ClientPem } from '../live/tls-client.ts';
+import type { TerminatingTls } from '../live/tls-server.ts';
 import { Broadcast } from '../kit/broadcast.ts';
 import type { Subscription } from '../kit/broadcast.ts';
-import { addCounts, zeroCounts } from '../kit/counts.ts';
-import { INCOMPLETE_REASONS, MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
+import { addressText } from '../model/address.ts';
 import type { Policy } from '../model/policy.ts';
 import type { Readiness, RuntimeHooks } from '../model/runtime.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
-import type {
-  AdminEvent,
-  MirrorStatus,
-  PolicyState,
-  PolicyStatus,
-  Summary,
-  TapStatus,
-} from '../model/status.ts';
+import type { AdminEvent, PolicyState, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 import { version } from '../version.ts';
 import { KillSwitch } from './kill-switch.ts';
 import { mergeReports } from './reports.ts';
+import { nothingYet, totalsOf } from './totals.ts';
 import { Tap } from './tap.ts';
+import type { TapChange } from './tap.ts';
 
 const SECOND_MS = 1000;
 const MEASURING = "measuring the primary's latency without copies first";
 const RUNNING: PolicyState = { kind: 'running' };
+
+/** A listener's settings with what its files hold. */
+interface Prepared {
+  readonly listener: ListenerSettings;
+  readonly certificates: CertificateStore | undefined;
+  readonly primaryPem: ClientPem | undefined;
+}
 
 /** A running instance: its taps, which policies are paused, and what everything together has counted. */
 export class Instance implements AsyncDisposable {
@@ -71,39 +73,13 @@ export class Instance implements AsyncDisposable {
 
   summary(): Summary {
     const taps = this.taps();
-    const policies = this.policies();
-    const notMirrored = zeroCounts(NOT_MIRRORED_REASONS);
-    const failures = zeroCounts(MIRROR_FAILURES);
-    const pairs = { same: 0, different: 0, incomplete: 0 };
-    const mirrors = policies.flatMap((policy) => policy.mirrors);
-    for (const mirror of mirrors) {
-      addCounts(notMirrored, mirror.notMirrored);
-      addCounts(failures, mirror.failures);
-      addCounts(pairs, mirror.pairs);
-    }
-    const incomplete = zeroCounts(INCOMPLETE_REASONS);
-    for (const tap of taps) addCounts(incomplete, tap.incomplete);
-    const sum = (of: (tap: TapStatus) => number) => taps.reduce((total, tap) => total + of(tap), 0);
     return {
       version,
       startedAt: this.#startedAt,
       uptimeMs: Math.round(performance.now() - this.#startedMonotonic),
       listeners: taps.length,
-      connections: {
-        open: sum((tap) => tap.connections.open),
-        accepted: sum((tap) => tap.connections.accepted),
-        refused: sum((tap) => tap.connections.refused),
-      },
-      requests: { http1: sum((tap) => tap.requests.http1), http2: sum((tap) => tap.requests.http2) },
-      exchanges: sum((tap) => tap.exchanges),
-      incomplete,
-      mirrored: mirrors.reduce((total, mirror) => total + mirror.mirrored, 0),
-      notMirrored,
-      heldWrites: notMirrored.unsafe_method,
-      failures,
-      pairs,
+      ...totalsOf(taps, this.policies()),
       observerRestarts: [...this.#taps.values()].reduce((total, tap) => total + tap.restarts, 0),
-      tapeDroppedBytes: sum((tap) => tap.tape.droppedBytes),
       configReloads: { ...this.#reloads },
     };
   }
@@ -190,58 +166,139 @@ export class Instance implements AsyncDisposable {
     await Promise.all([...this.#taps.values()].map((tap) => tap[Symbol.asyncDispose]()));
   }
 
+  /** First everything that can fail, then everything that cannot. */
   async #apply(settings: Settings): Promise<void> {
     const before = this.#settings;
-    const names = new Set(settings.listeners.map(({ name }) => name));
+    const opened: AsyncDisposableStack = new AsyncDisposableStack();
     this.#settings = settings;
-    for (const policy of this.#states.keys()) if (!this.#has(policy)) this.#states.delete(policy);
     try {
-      for (const name of this.#taps.keys()) if (!names.has(name)) this.#retire(name);
-      for (const listener of settings.listeners) {
-        const tap = this.#taps.get(listener.name);
-        if (tap !== undefined && sameAddress(tap.settings, listener) && sameObserver(before, settings)) {
-          tap.reload(listener, await this.#primaryPem(listener), this.#policiesOf(listener), this.#paused());
+      const changes: (() => void)[] = [];
+      const late: Prepared[] = [];
+      const addresses = new Set([...this.#taps.values()].map((tap) => addressText(tap.settings.listen)));
+      for (const wanted of settings.listeners) {
+        const running = this.#running(wanted);
+        const listener = this.#sameWorkers(wanted, running);
+        const prepared = await this.#prepare(listener, running, opened);
+        if (running !== undefined) {
+          changes.push(() => this.#keep(prepared, running));
+        } else if (addresses.has(addressText(listener.listen))) {
+          late.push(prepared);
         } else {
-          if (tap !== undefined) this.#retire(listener.name);
-          await this.#startTap(listener);
+          const tap = opened.use(await this.#openTap(prepared));
+          changes.push(() => this.#add(prepared, tap));
         }
       }
+      const stay = new Set(settings.listeners.map((listener) => this.#running(listener)));
+      for (const [name, tap] of this.#taps) if (!stay.has(tap)) this.#retire(name);
+      for (const change of changes) change();
+      opened.move();
+      // Listeners that take over the address of one that is gone.
+      for (const prepared of late) this.#add(prepared, await this.#openTap(prepared));
     } catch (error) {
+      await opened.disposeAsync();
       this.#settings = before;
       throw error;
     }
+    for (const policy of this.#states.keys()) if (!this.#has(policy)) this.#states.delete(policy);
     this.#reloads.reloaded++;
     this.#emit({ type: 'config-reloaded', at: Date.now() });
   }
 
-  async #startTap(listener: ListenerSettings): Promise<void> {
-    const { log } = this.#hooks;
+  /** The tap of a listener that goes on where it listens. */
+  #running({ name, listen }: ListenerSettings): Tap | undefined {
+    const tap = this.#taps.get(name);
+    return tap !== undefined && addressText(tap.settings.listen) === addressText(listen) ? tap : undefined;
+  }
+
+  /** Another number of workers would mean to listen anew, and to refuse connections meanwhile. */
+  #sameWorkers(listener: ListenerSettings, running: Tap | undefined): ListenerSettings {
+    const workers = running?.settings.workers ?? listener.workers;
+    if (workers === listener.workers) return listener;
+    this.#hooks.log.warn('the number of workers is changed at the next start', {
+      listener: listener.name,
+      workers,
+    });
+    return { ...listener, workers };
+  }
+
+  /** Reads the files that a listener needs; what is opened goes to `opened`. */
+  async #prepare(
+    listener: ListenerSettings,
+    running: Tap | undefined,
+    opened: AsyncDisposableStack,
+  ): Promise<Prepared> {
     const { name, tls } = listener;
-    const certificates =
-      tls.mode === 'terminate'
-        ? await CertificateStore.open(tls, {
-            onChange: (bundle) => {
-              this.#taps.get(name)?.setCertificates(bundle);
-              log.info('certificates were reloaded', { listener: name });
-            },
-            onRefused: (error) =>
-              log.error('changed certificates were refused', { listener: name, error: error.message }),
-            onWarning: (warning) => log.warn(warning, { listener: name }),
-          })
-        : undefined;
-    if (certificates !== undefined) this.#certificates.set(name, certificates);
-    const tap = await Tap.start({
+    const primaryPem = await this.#primaryPem(listener);
+    if (tls.mode !== 'terminate') return { listener, certificates: undefined, primaryPem };
+    const known = this.#certificates.get(name);
+    if (known !== undefined && running !== undefined && sameTls(running.settings, listener))
+      return { listener, certificates: known, primaryPem };
+    const certificates = opened.use(await this.#openCertificates(name, tls));
+    return { listener, certificates, primaryPem };
+  }
+
+  #openCertificates(name: string, tls: TerminatingTls): Promise<CertificateStore> {
+    const { log } = this.#hooks;
+    return CertificateStore.open(tls, {
+      onChange: (bundle) => {
+        this.#taps.get(name)?.setCertificates(bundle);
+        log.info('certificates were reloaded', { listener: name });
+      },
+      onRefused: (error) =>
+        log.error('changed certificates were refused', { listener: name, error: error.message }),
+      onWarning: (warning) => log.warn(warning, { listener: name }),
+    });
+  }
+
+  async #startTap(listener: ListenerSettings): Promise<void> {
+    const opened = new AsyncDisposableStack();
+    try {
+      const prepared = await this.#prepare(listener, undefined, opened);
+      this.#add(prepared, await this.#openTap(prepared));
+      opened.move();
+    } catch (error) {
+      await opened.disposeAsync();
+      throw error;
+    }
+  }
+
+  #openTap({ listener, certificates, primaryPem }: Prepared): Promise<Tap> {
+    return Tap.start({
+      ...this.#tapChange({ listener, certificates, primaryPem }),
+      markerKey: this.#markerKey,
+      emit: (event) => this.#emit(event),
+      log: this.#hooks.log,
+    });
+  }
+
+  #tapChange({ listener, certificates, primaryPem }: Prepared): TapChange {
+    return {
       listener,
       observer: this.#settings.observer,
       policies: this.#policiesOf(listener),
       paused: this.#paused(),
       certificates: certificates?.bundle,
-      primaryPem: await this.#primaryPem(listener),
-      markerKey: this.#markerKey,
-      emit: (event) => this.#emit(event),
-      log,
-    });
-    this.#taps.set(listener.name, tap);
+      primaryPem,
+    };
+  }
+
+  #add({ listener: { name }, certificates }: Prepared, tap: Tap): void {
+    this.#taps.set(name, tap);
+    this.#watch(name, certificates);
+  }
+
+  #keep(prepared: Prepared, tap: Tap): void {
+    tap.reload(this.#tapChange(prepared));
+    this.#watch(prepared.listener.name, prepared.certificates);
+  }
+
+  /** Certificates of before are not watched any more. */
+  #watch(name: string, certificates: CertificateStore | undefined): void {
+    const before = this.#certificates.get(name);
+    if (before === certificates) return;
+    before?.[Symbol.dispose]();
+    if (certificates === undefined) this.#certificates.delete(name);
+    else this.#certificates.set(name, certificates);
   }
 
   async #primaryPem({ name, primary }: ListenerSettings): Promise<ClientPem | undefined> {
@@ -310,31 +367,6 @@ export class Instance implements AsyncDisposable {
   }
 }
 
-/** Whether a running listener can take over new settings without being opened anew. */
-function sameAddress(before: ListenerSettings, now: ListenerSettings): boolean {
-  return fixedPart(before) === fixedPart(now);
-}
-
-function fixedPart({ listen, workers, connections, tls, proxyProtocol }: ListenerSettings): string {
-  return JSON.stringify([listen, workers, connections, tls, proxyProtocol]);
-}
-
-function sameObserver(before: Settings, now: Settings): boolean {
-  return JSON.stringify(before.observer) === JSON.stringify(now.observer);
-}
-
-function nothingYet(name: string, url: string): MirrorStatus {
-  return {
-    name,
-    url,
-    mirrored: 0,
-    notMirrored: zeroCounts(NOT_MIRRORED_REASONS),
-    responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
-    failures: zeroCounts(MIRROR_FAILURES),
-    pairs: { same: 0, different: 0, incomplete: 0 },
-    breaker: 'closed',
-    inFlight: 0,
-    queued: 0,
-    bufferedBytes: 0,
-  };
+function sameTls(before: ListenerSettings, now: ListenerSettings): boolean {
+  return JSON.stringify(before.tls) === JSON.stringify(now.tls);
 }

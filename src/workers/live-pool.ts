@@ -83,10 +83,15 @@ export class LivePool implements AsyncDisposable {
     return mergeEndpoints(this.#workers.map(({ endpoints }) => endpoints));
   }
 
-  reload(settings: ListenerSettings, primaryPem: ClientPem | undefined): void {
+  reload(
+    settings: ListenerSettings,
+    certificates: TlsBundle | undefined,
+    primaryPem: ClientPem | undefined,
+  ): void {
     this.#settings = settings;
+    this.#certificates = certificates;
     this.#primaryPem = primaryPem;
-    this.#tellAll({ kind: 'reload', settings, primaryPem });
+    this.#tellAll({ kind: 'reload', settings, certificates, primaryPem });
   }
 
   setCertificates(certificates: TlsBundle): void {

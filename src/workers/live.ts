@@ -20,7 +20,7 @@ parentPort?.on('message', (message: ToLive) => {
       listener.observe(message.tapes);
       break;
     case 'reload':
-      listener.reload(message.settings, message.primaryPem);
+      listener.reload(message.settings, message.primaryPem, message.certificates);
       break;
     case 'certificates':
       listener.setCertificates(message.certificates);

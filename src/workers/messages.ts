@@ -17,6 +17,7 @@ export type ToLive =
   | {
       readonly kind: 'reload';
       readonly settings: ListenerSettings;
+      readonly certificates: TlsBundle | undefined;
       readonly primaryPem: ClientPem | undefined;
     }
   | { readonly kind: 'certificates'; readonly certificates: TlsBundle }

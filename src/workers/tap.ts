@@ -1,3 +1,4 @@
+import { addCounts } from '../kit/counts.ts';
 import type { Logger } from '../kit/log.ts';
 import { sumLiveStats } from '../model/live-stats.ts';
 import type { Policy } from '../model/policy.ts';
@@ -23,6 +24,12 @@ export interface TapOptions {
   readonly log: Logger;
 }
 
+/** What may change while a tap runs: everything but its name, where it listens, and the number of its workers. */
+export type TapChange = Pick<
+  TapOptions,
+  'listener' | 'observer' | 'policies' | 'paused' | 'certificates' | 'primaryPem'
+>;
+
 const NO_TAPE = { capacityBytes: 0, usedBytes: 0, droppedBytes: 0, leftOut: 0, takenIn: 0 };
 
 /** One listener with its live workers and, while a policy wants its traffic, their observers. */
@@ -32,9 +39,15 @@ export class Tap implements AsyncDisposable {
   #observers: ObserverPool | undefined;
   #past: ObserverReport | undefined;
   #pastRestarts = 0;
+  readonly #pastTape = { droppedBytes: 0, leftOut: 0, takenIn: 0 };
+  #observer: ObserverSettings;
+  /** Slots of the tapes: never fewer than connections may be open, those from before a change included. */
+  #slots: number;
 
   private constructor(options: TapOptions) {
     this.#options = options;
+    this.#observer = options.observer;
+    this.#slots = options.listener.connections;
   }
 
   /** @throws UserError when the listener's address cannot be had */
@@ -78,7 +91,8 @@ export class Tap implements AsyncDisposable {
     const settings = this.settings;
     const stats = sumLiveStats(this.#live?.stats ?? []);
     const { counts } = this.report;
-    const { leftOut, takenIn, ...tape } = this.#observers?.tape ?? NO_TAPE;
+    const { capacityBytes, usedBytes, ...now } = this.#observers?.tape ?? NO_TAPE;
+    const { droppedBytes, leftOut, takenIn } = this.#pastTape;
     const address = this.#live?.address ?? settings.listen;
     return {
       name: settings.name,
@@ -88,7 +102,7 @@ export class Tap implements AsyncDisposable {
       connections: { open: stats.open, accepted: stats.accepted, refused: stats.refused },
       closed: { unreachable: stats.unreachable, idle: stats.idleClosed, handshake: stats.handshakeFailed },
       unfollowed: {
-        left_out: leftOut,
+        left_out: leftOut + now.leftOut,
         too_many: counts.tooMany,
         given_up: counts.givenUp,
         opaque_http2: counts.opaque.http2,
@@ -97,26 +111,26 @@ export class Tap implements AsyncDisposable {
       },
       bytes: { in: stats.bytesFromClients, out: stats.bytesFromPrimary },
       endpoints: this.#live?.endpoints ?? [],
-      tape,
+      tape: { capacityBytes, usedBytes, droppedBytes: droppedBytes + now.droppedBytes },
       observers: this.#observers?.status ?? [],
       requests: { http1: counts.http1Requests, http2: 0 },
       exchanges: counts.exchanges,
       incomplete: counts.incomplete,
-      resynchronised: counts.resynchronised + takenIn,
+      resynchronised: counts.resynchronised + takenIn + now.takenIn,
     };
   }
 
-  /** Puts a changed listener and changed policies in force; the address and the number of workers stay what they were. */
-  reload(
-    listener: ListenerSettings,
-    primaryPem: ClientPem | undefined,
-    policies: readonly Policy[],
-    paused: readonly string[],
-  ): void {
-    this.#live?.reload(listener, primaryPem);
-    if (policies.length === 0) this.#stopObserving();
-    else if (this.#observers === undefined) this.#startObserving(policies, paused);
-    else this.#observers.setPolicies(policies, paused);
+  /** Puts changed settings in force; no connection is closed, and none refused. */
+  reload({ listener, observer, policies, paused, certificates, primaryPem }: TapChange): void {
+    const slots = Math.max(this.#slots, listener.connections);
+    const sameTapes = slots === this.#slots && JSON.stringify(observer) === JSON.stringify(this.#observer);
+    this.#slots = slots;
+    this.#observer = observer;
+    if (policies.length === 0 || !sameTapes) this.#stopObserving();
+    if (this.#observers !== undefined) this.#observers.setPolicies(policies, paused);
+    else if (policies.length > 0) this.#startObserving(policies, paused);
+    // After the tapes: a connection needs a slot on them.
+    this.#live?.reload(listener, certificates, primaryPem);
   }
 
   setPaused(paused: readonly string[]): void {
@@ -140,12 +154,12 @@ export class Tap implements AsyncDisposable {
   }
 
   #createObservers(policies: readonly Policy[], paused: readonly string[]): ObserverPool {
-    const { listener, observer, markerKey, emit, log } = this.#options;
+    const { listener, markerKey, emit, log } = this.#options;
     return new ObserverPool({
       tap: listener.name,
       liveWorkers: listener.workers,
-      settings: observer,
-      connections: listener.connections,
+      settings: this.#observer,
+      connections: this.#slots,
       markerKey,
       policies,
       paused,
@@ -167,6 +181,8 @@ export class Tap implements AsyncDisposable {
     if (observers === undefined) return;
     this.#past = closeReport(this.report);
     this.#pastRestarts = this.restarts;
+    const { droppedBytes, leftOut, takenIn } = observers.tape;
+    addCounts(this.#pastTape, { droppedBytes, leftOut, takenIn });
     this.#observers = undefined;
     this.#showTapes();
     void observers.drain(COPIES_DRAIN_MS).then(() => observers[Symbol.asyncDispose]());
