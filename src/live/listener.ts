@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { systemClock } from '../kit/clock.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf, UserError } from '../kit/errors.ts';
+import { removeStaleSocket } from '../kit/unix-socket.ts';
 import { LIVE_STAT } from '../model/live-stats.ts';
 import type { LiveStatName } from '../model/live-stats.ts';
 import type { Address, ListenerSettings } from '../model/settings.ts';
@@ -106,6 +107,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
    */
   async listen(): Promise<number> {
     const { listen, shared } = this.#options;
+    if (listen.kind === 'unix') await removeStaleSocket(listen.path);
     const options =
       listen.kind === 'unix'
         ? { path: listen.path }
@@ -220,7 +222,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#release();
   }
 
-  #relay(arrived: Arrived, upstream: Socket, endpoint: EndpointState): void {
+  #relay(arrived: Arrived, upstream: RelayStream, endpoint: EndpointState): void {
     if (arrived.socket.destroyed) {
       // A TLS client that went away meanwhile: nobody would tell the relay any more.
       upstream.destroy();

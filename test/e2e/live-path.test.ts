@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { request } from 'node:http';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -12,6 +12,7 @@ import { Flow } from '../fixtures/flow.ts';
 import { assertUntouched, openClient, startLoad } from '../fixtures/live-load.ts';
 import { patternBytes, startPrimary, startRaw } from '../fixtures/primary.ts';
 import type { Primary, RawServer } from '../fixtures/primary.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { oneTap, startUnderstudy } from '../fixtures/understudy.ts';
 import type { Understudy } from '../fixtures/understudy.ts';
 
@@ -324,23 +325,28 @@ test('a connection on which nothing moves is closed, one that is used is not', a
   busy.close();
 });
 
-test('Unix sockets on every side', async () => {
-  await using understudy = await startUnderstudy({ config: oneTap('unix:/nowhere') });
-  const path = (name: string): string => join(understudy.folder, name);
+test('Unix sockets on every side, also after a crash that left them behind', async () => {
+  using folder = temporaryFolder();
+  const path = folder.file;
   await using primary = await startPrimary({ path: path('primary.sock') });
   await using mirror = await startPrimary({ path: path('mirror.sock') });
   const config = oneTap(primary.url, mirror.url, {
     listener: { listen: `unix:${path('live.sock')}` },
     policy: { writes: 'mirror' },
   });
-  await using through = await startUnderstudy({ config });
+  const crashed = await startUnderstudy({ config });
+  // Killed, not ended.
+  await crashed[Symbol.asyncDispose]();
+  equal(existsSync(path('live.sock')), true);
+  await using understudy = await startUnderstudy({ config });
   await using load = await startLoad({ target: path('live.sock'), primary: path('primary.sock') });
   await eventually('answers', () => load.answers >= 200);
   assertUntouched(await load.stop(), 200);
-  const { code, result } = await through.stop();
+  const { code, result } = await understudy.stop();
   equal(code, 0);
   equal(result.pairs.same, result.exchanges);
   equal(result.taps[0]?.address, `unix:${path('live.sock')}`);
+  equal(existsSync(path('live.sock')), false);
 });
 
 /** The answer to a request that is sent a byte at a time. */
