@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { addressText } from '../model/address.ts';
 import type {
+  Address,
   ClientTls,
   Endpoint,
   ListenerSettings,
@@ -53,12 +54,11 @@ export function listenerSchema(
         ],
         { error: ({ input }) => `auto or a number is wanted, this is ${typeText(input)}\nwrite auto or 2` },
       )
-      .transform((count) => (count === 'auto' ? Math.max(1, Math.floor(availableParallelism() / 2)) : count))
       .meta(
         metaOf(
           {
             description:
-              'Live worker threads, which share the address. `auto` is half of the processors; observers need the other half.',
+              'Live worker threads, which share the address. `auto` is half of the processors; observers need the other half. A Unix socket has one.',
             examples: [2],
           },
           'auto or integer',
@@ -107,10 +107,18 @@ export function listenerSchema(
         path: ['primary'],
       });
     }
+    if (listen.kind === 'unix' && workers !== 'auto' && workers > 1) {
+      context.issues.push({
+        code: 'custom',
+        input: workers,
+        message: 'several workers cannot share a Unix socket\nleave workers out, or listen on host:port',
+        path: ['workers'],
+      });
+    }
     return {
       name,
       listen,
-      workers,
+      workers: workers === 'auto' ? automaticWorkers(listen) : workers,
       primary,
       tls: listenerTls(listener.tls, primary),
       proxyProtocol,
@@ -119,6 +127,10 @@ export function listenerSchema(
       handshakeTimeoutMs: listener.handshakeTimeout,
     };
   });
+}
+
+function automaticWorkers(listen: Address): number {
+  return listen.kind === 'unix' ? 1 : Math.max(1, Math.floor(availableParallelism() / 2));
 }
 
 function listenerTls(

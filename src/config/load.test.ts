@@ -57,6 +57,13 @@ for (const name of yamlIn('bad')) {
 
 const MINIMAL = readFileSync(join(FOLDER, 'good/minimal.yaml'), 'utf8');
 
+test('several workers cannot share a Unix socket', () => {
+  const unix = MINIMAL.replace('127.0.0.1:8080', 'unix:/run/x.sock');
+  assert.notEqual(unix, MINIMAL);
+  assert.equal(parse(unix.replace('workers: 1', 'workers: auto')).settings.listeners[0]?.workers, 1);
+  assert.match(errorOf(unix.replace('workers: 1', 'workers: 2')).message, /cannot share a Unix socket/);
+});
+
 test('workers: auto is half of the processors', () => {
   const { settings } = parse(MINIMAL.replace('workers: 1', 'workers: auto'));
   assert.equal(settings.listeners[0]?.workers, Math.max(1, Math.floor(availableParallelism() / 2)));
