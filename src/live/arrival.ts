@@ -140,6 +140,7 @@ export class Arrivals {
         return;
       }
       waiting.header = header;
+      waiting.bytes = undefined;
       if (header.bytes < bytes.length) raw.unshift(bytes.subarray(header.bytes));
       this.#secure(waiting);
     };
@@ -161,6 +162,8 @@ export class Arrivals {
 
   #done(waiting: Waiting, accepted: Accepted | undefined): void {
     if (!this.#waiting.delete(waiting)) return;
+    // Node leaves a connection open on which something else than TLS comes after the handshake.
+    accepted?.socket.on('error', destroyIt);
     this.#events.arrived(new Arrived(waiting.raw, waiting.header, accepted));
   }
 
@@ -172,6 +175,10 @@ export class Arrivals {
 }
 
 function ignore(): void {}
+
+function destroyIt(this: Socket): void {
+  this.destroy();
+}
 
 /** An IPv4 address that a dual-stack socket shows as IPv6, as IPv4. */
 function plainIp(address: string | undefined): string {

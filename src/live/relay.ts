@@ -49,6 +49,8 @@ export class Relay {
     attach(client, this, onClientData);
     attach(upstream, this, onPrimaryData);
     client.resume();
+    // It may have ended its side while the primary was being connected to; then nobody tells again.
+    if (client.readableEnded) this.ended(client);
   }
 
   /** Whether the last byte came from the primary: most likely no answer is under way. */
