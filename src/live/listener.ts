@@ -136,7 +136,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#tapes = tapes.map((tape) => before.find(({ id }) => id === tape.id) ?? new TapeWriter(tape));
     for (const relay of this.#relays) {
       // A new tape knows nothing of the connections that are open; they are taken in where they turn to a new request.
-      if (before[relay.track.id % before.length] !== this.tapeOf(relay)) forgetTape(relay.track);
+      if (this.#chosen(before, relay) !== this.tapeOf(relay)) forgetTape(relay.track);
     }
   }
 
@@ -177,7 +177,12 @@ export class LiveListener implements RelayHost, AsyncDisposable {
 
   tapeOf(relay: Relay): TapeWriter | undefined {
     const tapes = this.#tapes;
-    return tapes.length < 2 ? tapes[0] : tapes[relay.track.id % tapes.length];
+    return tapes.length < 2 ? tapes[0] : this.#chosen(tapes, relay);
+  }
+
+  /** This worker's connections in turn: their numbers alone would leave tapes out where workers and tapes are even. */
+  #chosen(tapes: readonly TapeWriter[], { track }: Relay): TapeWriter | undefined {
+    return tapes[Math.floor(track.id / this.#options.idStep) % tapes.length];
   }
 
   relayed(direction: Direction, bytes: number): void {
