@@ -5,6 +5,7 @@ import type { SocketEnd } from '../model/exchange.ts';
 import type { ListenerSettings } from '../model/settings.ts';
 import { parseProxyHeader } from './proxy-protocol.ts';
 import type { ProxyHeader } from './proxy-protocol.ts';
+import type { RelayStream } from './relay.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
 import type { Accepted } from './tls-acceptor.ts';
 import type { TlsBundle } from './tls-server.ts';
@@ -18,14 +19,14 @@ export interface ArrivalEvents {
 /** A client whose bytes can be relayed: PROXY header read, TLS handshake done, where the listener asks for them. */
 export class Arrived {
   /** Paused; gives plain bytes. */
-  readonly socket: Socket;
+  readonly socket: RelayStream;
   readonly tls: boolean;
   readonly alpn: string | undefined;
   readonly principal: string | undefined;
-  readonly #raw: Socket;
+  readonly #raw: RelayStream;
   readonly #header: ProxyHeader | undefined;
 
-  constructor(raw: Socket, header: ProxyHeader | undefined, accepted: Accepted | undefined) {
+  constructor(raw: RelayStream, header: ProxyHeader | undefined, accepted: Accepted | undefined) {
     this.#raw = raw;
     this.#header = header;
     this.socket = accepted?.socket ?? raw;
@@ -95,13 +96,23 @@ export class Arrivals {
     this.#tls?.setCertificates(certificates);
   }
 
+  /** Whether nothing comes before the first byte that is relayed. */
+  get plain(): boolean {
+    return !this.#settings.proxyProtocol && this.#tls === undefined;
+  }
+
+  /** Takes a connection as it is. */
+  acceptPlain(raw: RelayStream): void {
+    this.#events.arrived(new Arrived(raw, undefined, undefined));
+  }
+
   /** @param raw paused, nothing read */
   accept(raw: Socket): void {
-    const { proxyProtocol, handshakeTimeoutMs } = this.#settings;
-    if (!proxyProtocol && this.#tls === undefined) {
-      this.#events.arrived(new Arrived(raw, undefined, undefined));
+    if (this.plain) {
+      this.acceptPlain(raw);
       return;
     }
+    const { proxyProtocol, handshakeTimeoutMs } = this.#settings;
     const waiting: Waiting = {
       raw,
       bytes: undefined,

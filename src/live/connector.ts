@@ -6,6 +6,9 @@ import type { Clock } from '../kit/clock.ts';
 import type { Endpoint, PrimarySettings } from '../model/settings.ts';
 import { EndpointSet } from './balance.ts';
 import type { EndpointState } from './balance.ts';
+import { RawSocket, rawTcp } from './raw-tcp.ts';
+import type { RawHandler } from './raw-tcp.ts';
+import type { RelayStream } from './relay.ts';
 import { agreesOn, PrimaryTls } from './tls-client.ts';
 import type { ClientPem } from './tls-client.ts';
 
@@ -18,7 +21,7 @@ export interface Waiting {
 export interface ConnectorEvents<Client extends Waiting> {
   /** What goes to the primary ahead of everything else, also of a TLS handshake; undefined for nothing. */
   preamble(client: Client): Uint8Array | undefined;
-  connected(client: Client, upstream: Socket, endpoint: EndpointState): void;
+  connected(client: Client, upstream: RelayStream, endpoint: EndpointState): void;
   /** No endpoint could be reached, or none speaks what the client speaks. */
   unreachable(client: Client): void;
 }
@@ -31,7 +34,9 @@ interface Attempt<Client> {
   deadline: number;
 }
 
-interface AttemptSocket<Client> extends Socket {
+type AttemptSocket<Client> = NodeAttempt<Client> | RawSocket;
+
+interface NodeAttempt<Client> extends Socket {
   attempt?: Attempt<Client> | undefined;
 }
 
@@ -49,8 +54,9 @@ export class Connector<Client extends Waiting> {
   #tls: PrimaryTls | undefined;
   readonly #attempts = new Set<Attempt<Client>>();
   // Made once for all sockets. They speak only while an attempt is under way; afterwards the relay's own handlers do.
-  readonly #onConnect: (this: AttemptSocket<Client>) => void;
-  readonly #onError: (this: AttemptSocket<Client>, error: NodeJS.ErrnoException) => void;
+  readonly #onConnect: (this: NodeAttempt<Client>) => void;
+  readonly #rawHandler: RawHandler;
+  readonly #onError: (this: NodeAttempt<Client>, error: NodeJS.ErrnoException) => void;
 
   /** @param pem what TLS to the primary needs; undefined where the endpoints are reached without */
   constructor(
@@ -67,6 +73,16 @@ export class Connector<Client extends Waiting> {
     this.endpoints = new EndpointSet(settings, { clock });
     const connected = (attempt: Attempt<Client>): void => this.#connected(attempt);
     const failed = (attempt: Attempt<Client>, code: string | undefined): void => this.#errored(attempt, code);
+    // While an attempt is under way its socket is in no other hands, so its context is the attempt.
+    const attemptOf = (socket: RawSocket): Attempt<Client> => socket.context as Attempt<Client>;
+    this.#rawHandler = {
+      connected: (socket) => connected(attemptOf(socket)),
+      failed: (socket) => failed(attemptOf(socket), undefined),
+      data: ignore,
+      ended: ignore,
+      drained: ignore,
+      closed: ignore,
+    };
     this.#onConnect = function onConnect(): void {
       if (this.attempt !== undefined) connected(this.attempt);
     };
@@ -115,7 +131,7 @@ export class Connector<Client extends Waiting> {
     const attempts = [...this.#attempts];
     this.#attempts.clear();
     for (const { socket, state, client } of attempts) {
-      socket.attempt = undefined;
+      forget(socket);
       socket.destroy();
       this.endpoints.released(state);
       this.#events.unreachable(client);
@@ -128,6 +144,11 @@ export class Connector<Client extends Waiting> {
 
   #watch(attempt: Attempt<Client>): void {
     const { socket } = attempt;
+    if (socket instanceof RawSocket) {
+      socket.context = attempt;
+      socket.handler = this.#rawHandler;
+      return;
+    }
     socket.attempt = attempt;
     socket.on('encrypted' in socket ? 'secureConnect' : 'connect', this.#onConnect);
     socket.on('error', this.#onError);
@@ -136,12 +157,16 @@ export class Connector<Client extends Waiting> {
   #connected(attempt: Attempt<Client>): void {
     const { socket, state, client } = attempt;
     this.endpoints.succeeded(state);
-    if ('encrypted' in socket && !agreesOn(socket as TLSSocket, client.alpn)) {
+    if (
+      !(socket instanceof RawSocket) &&
+      'encrypted' in socket &&
+      !agreesOn(socket as TLSSocket, client.alpn)
+    ) {
       socket.destroy();
       this.#next(attempt);
       return;
     }
-    socket.attempt = undefined;
+    forget(socket);
     this.#attempts.delete(attempt);
     this.#events.connected(client, socket, state);
   }
@@ -158,7 +183,7 @@ export class Connector<Client extends Waiting> {
   }
 
   #next(attempt: Attempt<Client>): void {
-    attempt.socket.attempt = undefined;
+    forget(attempt.socket);
     this.endpoints.released(attempt.state);
     const tried = (attempt.tried ??= []);
     tried.push(attempt.state);
@@ -176,12 +201,32 @@ export class Connector<Client extends Waiting> {
 
   #dial(endpoint: Endpoint, client: Client): AttemptSocket<Client> {
     const preamble = this.#events.preamble(client);
-    if (this.#tls === undefined) return dialPlain(endpoint, preamble);
+    if (this.#tls === undefined)
+      return (preamble === undefined ? dialRaw(endpoint) : undefined) ?? dialPlain(endpoint, preamble);
     const options = { allowHalfOpen: true, noDelay: true };
     if (preamble === undefined) return this.#tls.connect(endpoint, client.alpn, options);
     return this.#tls.connect(endpoint, client.alpn, { ...options, socket: dialPlain(endpoint, preamble) });
   }
 }
+
+/** The attempt is over, and what happens on the socket is somebody else's. */
+function forget<Client>(socket: AttemptSocket<Client>): void {
+  if (!(socket instanceof RawSocket)) {
+    socket.attempt = undefined;
+    return;
+  }
+  socket.context = undefined;
+  socket.handler = undefined;
+}
+
+/** The cheap way, for the plain case. */
+function dialRaw({ address }: Endpoint): RawSocket | undefined {
+  return address.kind === 'tcp' && net.isIP(address.host) !== 0
+    ? rawTcp?.connect(address.host, address.port)
+    : undefined;
+}
+
+function ignore(): void {}
 
 function dialPlain({ address }: Endpoint, preamble: Uint8Array | undefined): Socket {
   const socket =

@@ -15,8 +15,10 @@ import type { ArrivalEvents, Arrived } from './arrival.ts';
 import { Connector } from './connector.ts';
 import type { ConnectorEvents } from './connector.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
+import { rawTcp } from './raw-tcp.ts';
+import type { RawSocket } from './raw-tcp.ts';
 import { Relay, reset, resetAfterFlush } from './relay.ts';
-import type { RelayHost } from './relay.ts';
+import type { RelayHost, RelayStream } from './relay.ts';
 import { SlotPool } from './slots.ts';
 import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
 import type { ConnectionNote } from './tape-writer.ts';
@@ -127,6 +129,12 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     // A failed accept (no more file descriptors) is this connection's loss, never the listener's end.
     this.#server.on('error', () => this.#count('refused', 1));
     const address = this.#server.address();
+    if (listen.kind === 'tcp') {
+      rawTcp?.accept(this.#server, {
+        wanted: () => this.#arrivals.plain,
+        accepted: (socket) => this.#acceptRaw(socket),
+      });
+    }
     return address === null || typeof address === 'string' ? 0 : address.port;
   }
 
@@ -199,17 +207,29 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   }
 
   #accept(socket: Socket): void {
+    if (this.#admits()) this.#arrivals.accept(socket);
+    else {
+      socket.on('error', ignore);
+      reset(socket);
+    }
+  }
+
+  #acceptRaw(socket: RawSocket): void {
+    if (this.#admits()) this.#arrivals.acceptPlain(socket);
+    else reset(socket);
+  }
+
+  /** Counts a new connection, and says whether there is a place for it. */
+  #admits(): boolean {
     this.#count('accepted', 1);
     const { openOverAll } = this.#options;
     if (Atomics.add(openOverAll, 0, 1) >= this.#settings.connections) {
       Atomics.sub(openOverAll, 0, 1);
       this.#count('refused', 1);
-      socket.on('error', ignore);
-      reset(socket);
-      return;
+      return false;
     }
     this.#count('open', 1);
-    this.#arrivals.accept(socket);
+    return true;
   }
 
   #preamble(arrived: Arrived): Uint8Array | undefined {

@@ -3,6 +3,8 @@ import { epochMicros } from '../kit/clock.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { EndpointState } from './balance.ts';
+import { RawSocket } from './raw-tcp.ts';
+import type { RawHandler } from './raw-tcp.ts';
 import type { TapeTrack, TapeWriter } from './tape-writer.ts';
 
 /** Where a relay's bytes are shown to an observer, and counted. One per live worker; may change while relays live. */
@@ -16,7 +18,10 @@ export interface RelayHost {
   ended(relay: Relay): void;
 }
 
-interface RelaySocket extends Socket {
+/** Either side of a relay. */
+export type RelayStream = Socket | RawSocket;
+
+interface NodeSocket extends Socket {
   relay?: Relay;
 }
 
@@ -27,8 +32,8 @@ interface RelaySocket extends Socket {
  */
 export class Relay {
   readonly host: RelayHost;
-  readonly client: Socket;
-  readonly upstream: Socket;
+  readonly client: RelayStream;
+  readonly upstream: RelayStream;
   readonly endpoint: EndpointState;
   readonly track: TapeTrack;
   lastTick: number;
@@ -38,7 +43,13 @@ export class Relay {
   #lastDirection: Direction = FROM_PRIMARY;
 
   /** Both sockets are connected, nothing has been read from either, and neither has handlers. */
-  constructor(host: RelayHost, client: Socket, upstream: Socket, endpoint: EndpointState, track: TapeTrack) {
+  constructor(
+    host: RelayHost,
+    client: RelayStream,
+    upstream: RelayStream,
+    endpoint: EndpointState,
+    track: TapeTrack,
+  ) {
     this.host = host;
     this.client = client;
     this.upstream = upstream;
@@ -46,11 +57,12 @@ export class Relay {
     this.track = track;
     this.lastTick = host.tick;
     host.tapeOf(this)?.open(track, epochMicros());
-    attach(client, this, onClientData);
-    attach(upstream, this, onPrimaryData);
+    attach(client, this, onClientData, RAW_CLIENT);
+    attach(upstream, this, onPrimaryData, RAW_PRIMARY);
     client.resume();
+    upstream.resume();
     // It may have ended its side while the primary was being connected to; then nobody tells again.
-    if (client.readableEnded) this.ended(client);
+    if (!(client instanceof RawSocket) && client.readableEnded) this.ended(client);
   }
 
   /** Whether the last byte came from the primary: most likely no answer is under way. */
@@ -72,7 +84,7 @@ export class Relay {
     this.upstream.destroySoon();
   }
 
-  transfer(from: Socket, to: Socket, direction: Direction, chunk: Uint8Array): void {
+  transfer(from: RelayStream, to: RelayStream, direction: Direction, chunk: Uint8Array): void {
     const { host } = this;
     if (!to.write(chunk)) from.pause();
     this.lastTick = host.tick;
@@ -82,22 +94,22 @@ export class Relay {
     if (tape !== undefined) tape.data(this.track, direction, chunk, epochMicros());
   }
 
-  ended(socket: Socket): void {
+  ended(socket: RelayStream): void {
     const direction = socket === this.client ? FROM_CLIENT : FROM_PRIMARY;
     this.#other(socket).end();
     this.host.tapeOf(this)?.end(this.track, direction, epochMicros());
   }
 
-  drained(socket: Socket): void {
+  drained(socket: RelayStream): void {
     this.#other(socket).resume();
   }
 
-  failed(socket: Socket): void {
+  failed(socket: RelayStream): void {
     this.#failed ??= socket === this.client ? FROM_CLIENT : FROM_PRIMARY;
     resetAfterFlush(this.#other(socket));
   }
 
-  closed(socket: Socket): void {
+  closed(socket: RelayStream): void {
     this.#open--;
     if (this.#open > 0) {
       // A side that ended properly has ended the other one already; one that was destroyed has not.
@@ -109,7 +121,7 @@ export class Relay {
     this.host.ended(this);
   }
 
-  #other(socket: Socket): Socket {
+  #other(socket: RelayStream): RelayStream {
     return socket === this.client ? this.upstream : this.client;
   }
 }
@@ -118,9 +130,10 @@ export class Relay {
  * Passes an abort on: what has been written still goes out, then the connection is reset, so that the peer cannot take
  * a cut answer for a whole one.
  */
-export function resetAfterFlush(socket: Socket): void {
+export function resetAfterFlush(socket: RelayStream): void {
   if (socket.destroyed) return;
   if (socket.writableLength === 0) reset(socket);
+  else if (socket instanceof RawSocket) socket.whenFlushed(() => reset(socket));
   else if (socket.writableEnded) socket.once('finish', () => reset(socket));
   else socket.write(NOTHING, () => reset(socket));
 }
@@ -128,7 +141,7 @@ export function resetAfterFlush(socket: Socket): void {
 const NOTHING = new Uint8Array(0);
 
 /** Closes a connection at once, with a reset where there is such a thing. */
-export function reset(socket: Socket): void {
+export function reset(socket: RelayStream): void {
   if (socket.destroyed) return;
   // TLS has no reset of its own; without a close_notify its peer knows that the end was not a proper one.
   if ('encrypted' in socket) {
@@ -144,10 +157,17 @@ export function reset(socket: Socket): void {
 }
 
 function attach(
-  socket: RelaySocket,
+  stream: RelayStream,
   relay: Relay,
-  onData: (this: RelaySocket, chunk: Uint8Array) => void,
+  onData: (this: NodeSocket, chunk: Uint8Array) => void,
+  handler: RawHandler,
 ): void {
+  if (stream instanceof RawSocket) {
+    stream.context = relay;
+    stream.handler = handler;
+    return;
+  }
+  const socket: NodeSocket = stream;
   socket.relay = relay;
   socket.on('data', onData);
   socket.on('end', onEnd);
@@ -157,28 +177,53 @@ function attach(
 }
 
 // One function each for all sockets: closures for every connection would cost an allocation a piece.
-function onClientData(this: RelaySocket, chunk: Uint8Array): void {
+function onClientData(this: NodeSocket, chunk: Uint8Array): void {
   const { relay } = this;
   if (relay !== undefined) relay.transfer(this, relay.upstream, FROM_CLIENT, chunk);
 }
 
-function onPrimaryData(this: RelaySocket, chunk: Uint8Array): void {
+function onPrimaryData(this: NodeSocket, chunk: Uint8Array): void {
   const { relay } = this;
   if (relay !== undefined) relay.transfer(this, relay.client, FROM_PRIMARY, chunk);
 }
 
-function onEnd(this: RelaySocket): void {
+function onEnd(this: NodeSocket): void {
   this.relay?.ended(this);
 }
 
-function onDrain(this: RelaySocket): void {
+function onDrain(this: NodeSocket): void {
   this.relay?.drained(this);
 }
 
-function onError(this: RelaySocket): void {
+function onError(this: NodeSocket): void {
   this.relay?.failed(this);
 }
 
-function onClose(this: RelaySocket): void {
+function onClose(this: NodeSocket): void {
   this.relay?.closed(this);
 }
+
+function relayOf(socket: RawSocket): Relay | undefined {
+  return socket.context instanceof Relay ? socket.context : undefined;
+}
+
+const RAW_LIFE = {
+  ended: (socket: RawSocket): void => relayOf(socket)?.ended(socket),
+  drained: (socket: RawSocket): void => relayOf(socket)?.drained(socket),
+  failed: (socket: RawSocket): void => relayOf(socket)?.failed(socket),
+  closed: (socket: RawSocket): void => relayOf(socket)?.closed(socket),
+};
+const RAW_CLIENT: RawHandler = {
+  ...RAW_LIFE,
+  data(socket, chunk) {
+    const relay = relayOf(socket);
+    if (relay !== undefined) relay.transfer(socket, relay.upstream, FROM_CLIENT, chunk);
+  },
+};
+const RAW_PRIMARY: RawHandler = {
+  ...RAW_LIFE,
+  data(socket, chunk) {
+    const relay = relayOf(socket);
+    if (relay !== undefined) relay.transfer(socket, relay.client, FROM_PRIMARY, chunk);
+  },
+};
