@@ -49,8 +49,18 @@ export type ToObserver =
   /** Ends when the tape is empty and no copy is under way. */
   | { readonly kind: 'drain' };
 export type FromObserver =
+  | BreakerChange
   | { readonly kind: 'report'; readonly report: ObserverReport }
   | { readonly kind: 'drained' };
+
+/** The breaker of one observer towards one mirror has opened, or has closed again. */
+export interface BreakerChange {
+  readonly kind: 'breaker';
+  readonly policy: string;
+  readonly mirror: string;
+  readonly open: boolean;
+  readonly reason: string;
+}
 
 /** Everything one observer has counted since it began, in the form in which the status shows it. */
 export interface ObserverReport {

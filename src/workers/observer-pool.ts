@@ -9,7 +9,13 @@ import type { ObserverSettings } from '../model/settings.ts';
 import type { ObserverStatus, TapeStatus } from '../model/status.ts';
 import { workerEntry } from './entry.ts';
 import { closeReport, mergeReports } from './reports.ts';
-import type { FromObserver, ObserverReport, ObserverWorkerData, ToObserver } from './messages.ts';
+import type {
+  BreakerChange,
+  FromObserver,
+  ObserverReport,
+  ObserverWorkerData,
+  ToObserver,
+} from './messages.ts';
 
 export interface ObserverPoolOptions {
   readonly tap: string;
@@ -22,6 +28,7 @@ export interface ObserverPoolOptions {
   readonly paused: readonly string[];
   /** An observer was replaced: its live worker has to write to the new tape. */
   readonly onReplaced: (liveWorker: number, observer: number, reason: string) => void;
+  readonly onBreaker: (change: BreakerChange) => void;
   readonly log: Logger;
 }
 
@@ -185,7 +192,9 @@ export class ObserverPool implements AsyncDisposable {
     seat.tail = 0;
     let reason = 'ended';
     worker.on('message', (message: FromObserver) => {
-      if (message.kind === 'report' && seat.worker === worker) seat.report = message.report;
+      if (seat.worker !== worker) return;
+      if (message.kind === 'report') seat.report = message.report;
+      else if (message.kind === 'breaker') this.#options.onBreaker(message);
     });
     worker.on('error', (error) => {
       reason = messageOf(error);

@@ -14,7 +14,7 @@ import type { RunningPolicy, RunningTarget } from '../observe/policy-runner.ts';
 import { TapObserver } from '../observe/tap-observer.ts';
 import { TapeReader } from '../observe/tape-reader.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
-import type { ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
+import type { BreakerChange, ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
 
 /** Read from the tape in one go, bytes; between two goes the mirrors' sockets have their turn. */
 const BATCH_BYTES = 16 * 1024;
@@ -40,6 +40,7 @@ interface PolicyHere extends RunningPolicy {
 /** One observer: reads its tape, applies the policies, and counts. */
 export class ObserverThread {
   readonly #data: ObserverWorkerData;
+  readonly #onBreaker: (change: BreakerChange) => void;
   readonly #reader: TapeReader;
   readonly #observer: TapObserver;
   readonly #runner: PolicyRunner;
@@ -50,8 +51,9 @@ export class ObserverThread {
   readonly #look = (): void => this.#readTape();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(data: ObserverWorkerData) {
+  constructor(data: ObserverWorkerData, onBreaker: (change: BreakerChange) => void = () => {}) {
     this.#data = data;
+    this.#onBreaker = onBreaker;
     this.#reader = new TapeReader(data.tape);
     this.#pacing = new Pacing(data.tape.ringBytes);
     this.#runner = new PolicyRunner({
@@ -114,6 +116,7 @@ export class ObserverThread {
     const { included } = sampler(policy);
     const control = policy.control;
     const mirrors = [...policy.mirrors, ...(control === undefined ? [] : [control])].map((one) => {
+      let open = false;
       const mirror = new Mirror({
         policy: policy.name,
         mirror: one,
@@ -121,6 +124,13 @@ export class ObserverThread {
         rewrite: policy.rewrite,
         order: policy.order,
         markerKey: this.#data.markerKey,
+        onStateChange: (state, failure) => {
+          // While it probes it is as good as open.
+          if (open === (state !== 'closed')) return;
+          open = !open;
+          const reason = open ? (failure ?? 'failures') : 'a probe was answered';
+          this.#onBreaker({ kind: 'breaker', policy: policy.name, mirror: one.name, open, reason });
+        },
       });
       return { settings: one, mirror, running: { target: mirror, counts: createTargetCounts() } };
     });

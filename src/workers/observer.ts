@@ -23,7 +23,7 @@ function tell(message: FromObserver): void {
 
 const data = workerData as ObserverWorkerData;
 lowerPriority(data.settings.nice);
-const observer = new ObserverThread(data);
+const observer = new ObserverThread(data, tell);
 parentPort?.on('message', (message: ToObserver) => {
   switch (message.kind) {
     case 'policies':

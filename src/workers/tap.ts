@@ -163,6 +163,12 @@ export class Tap implements AsyncDisposable {
       markerKey,
       policies,
       paused,
+      onBreaker: ({ policy, mirror, open, reason }) => {
+        const change = { at: Date.now(), policy, mirror };
+        emit(open ? { type: 'breaker-opened', ...change, reason } : { type: 'breaker-closed', ...change });
+        const what = open ? 'a mirror fails, and is left alone for a while' : 'a mirror answers again';
+        log.warn(what, { tap: listener.name, policy, mirror, reason });
+      },
       onReplaced: (worker, id, reason) => {
         this.#live?.observe(worker, this.#observers?.tapesOf(worker) ?? []);
         emit({ type: 'observer-restarted', at: Date.now(), tap: listener.name, observer: id, reason });
