@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
@@ -6,21 +7,34 @@ import { HEADERS } from '../scenarios.ts';
 import type { Absent, Contender, Site } from './contender.ts';
 
 const NAME = 'understudy';
-const LAUNCHER = fileURLToPath(new URL('../../bin/understudy', import.meta.url));
-const PACKAGE = new URL('../../package.json', import.meta.url);
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Inside the checkout, so that what the package depends on is found. */
+const PACKAGE = join(ROOT, 'out', 'package');
 
-/** Understudy from its sources; copies by a policy with two header matches, all limits and metrics on. */
+/** Understudy as it is published: compiled. Copies by a policy with two header matches, all limits and metrics on. */
 export function understudy(): Contender | Absent {
-  if (!existsSync(LAUNCHER)) return { name: NAME, absent: 'bin/understudy is not there' };
+  const { status, stdout } = spawnSync(
+    join(ROOT, 'node_modules', '.bin', 'tsc'),
+    ['-p', join(ROOT, 'tsconfig.build.json'), '--outDir', join(PACKAGE, 'dist')],
+    { encoding: 'utf8' },
+  );
+  if (status !== 0) return { name: NAME, absent: `it does not compile: ${stdout}` };
+  cpSync(join(ROOT, 'package.json'), join(PACKAGE, 'package.json'));
+  cpSync(join(ROOT, 'bin'), join(PACKAGE, 'bin'), { recursive: true });
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
   return {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: true,
-    version: `${(JSON.parse(readFileSync(PACKAGE, 'utf8')) as { version: string }).version}, Node ${process.versions.node}`,
+    version: `${version}, Node ${process.versions.node}`,
     prepare(site) {
       const path = join(site.folder, 'understudy.yaml');
       writeFileSync(path, stringify(settings(site)));
-      return { file: LAUNCHER, args: ['run', '--config', path] };
+      return {
+        file: join(PACKAGE, 'bin', 'understudy'),
+        args: ['run', '--config', path],
+        env: { UNDERSTUDY_NODE: process.execPath },
+      };
     },
   };
 }

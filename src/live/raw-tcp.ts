@@ -107,6 +107,7 @@ export class RawSocket {
   #readEnded = false;
   #writeFinished = false;
   #whenFlushed: (() => void) | undefined;
+  #peer: Partial<Address> | undefined;
 
   constructor(handle: TcpHandle, wrap: StreamWrap) {
     this.#handle = handle;
@@ -116,11 +117,11 @@ export class RawSocket {
   }
 
   get remoteAddress(): string | undefined {
-    return this.#end('getpeername').address;
+    return this.#remote().address;
   }
 
   get remotePort(): number | undefined {
-    return this.#end('getpeername').port;
+    return this.#remote().port;
   }
 
   get localAddress(): string | undefined {
@@ -268,6 +269,12 @@ export class RawSocket {
     if (this.destroyed) return;
     this.handler?.failed(this);
     this.destroy();
+  }
+
+  /** Asked for once: it costs a system call. */
+  #remote(): Partial<Address> {
+    this.#peer ??= this.#end('getpeername');
+    return this.#peer;
   }
 
   #end(which: 'getpeername' | 'getsockname'): Partial<Address> {

@@ -15,8 +15,9 @@ export class FollowedConnection implements Connection {
     this.#text = text;
   }
 
+  /** The first thing in the text, and all that most connections are asked for. */
   get slot(): number {
-    return this.#read().slot;
+    return Number(this.#text.slice(0, this.#text.indexOf('\n')));
   }
 
   get offsets(): OpenNote['offsets'] {
