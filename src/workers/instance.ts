@@ -53,7 +53,9 @@ export class Instance implements AsyncDisposable {
     this.#markerKey = randomBytes(32);
     this.#killSwitch = new KillSwitch({
       measure: (policy) => this.#pause(policy, 'stopWhen', MEASURING),
-      measured: (policy) => this.#resume(policy),
+      measured: (policy) => {
+        if (this.#measures(policy)) this.#resume(policy);
+      },
       stop: (policy, reason) => this.#pause(policy, 'stopWhen', reason),
     });
     this.#timer = setInterval(() => this.#second(), SECOND_MS).unref();
@@ -63,6 +65,8 @@ export class Instance implements AsyncDisposable {
   static async start(settings: Settings, hooks: RuntimeHooks): Promise<Instance> {
     const instance = new Instance(settings, hooks);
     try {
+      // Policies that have to measure first copy nothing before that.
+      instance.#second();
       for (const listener of settings.listeners) await instance.#startTap(listener);
     } catch (error) {
       await instance[Symbol.asyncDispose]();
@@ -125,8 +129,10 @@ export class Instance implements AsyncDisposable {
 
   resume(policy: string): boolean {
     if (!this.#has(policy)) return false;
+    if (!this.#states.has(policy)) return true;
     this.#killSwitch.forget(policy);
     this.#resume(policy);
+    this.#second();
     return true;
   }
 
@@ -171,6 +177,7 @@ export class Instance implements AsyncDisposable {
     const before = this.#settings;
     const opened: AsyncDisposableStack = new AsyncDisposableStack();
     this.#settings = settings;
+    this.#second();
     try {
       const changes: (() => void)[] = [];
       const late: Prepared[] = [];
@@ -330,7 +337,8 @@ export class Instance implements AsyncDisposable {
 
   #pause(policy: string, by: 'operator' | 'stopWhen', reason: string): boolean {
     if (!this.#has(policy)) return false;
-    if (this.#states.has(policy)) return true;
+    // An operator's word outlasts the measuring.
+    if (this.#states.has(policy) && !(by === 'operator' && this.#measures(policy))) return true;
     this.#states.set(policy, { kind: 'paused', by, reason, since: Date.now() });
     this.#tellPaused();
     this.#emit({ type: 'policy-paused', at: Date.now(), policy, by, reason });
@@ -345,6 +353,12 @@ export class Instance implements AsyncDisposable {
     this.#hooks.log.info('a policy is resumed', { policy });
   }
 
+  /** Whether a policy is paused for no other reason than that it measures. */
+  #measures(policy: string): boolean {
+    const state = this.#states.get(policy);
+    return state?.kind === 'paused' && state.by === 'stopWhen' && state.reason === MEASURING;
+  }
+
   #paused(): readonly string[] {
     return [...this.#states.keys()];
   }
@@ -355,10 +369,8 @@ export class Instance implements AsyncDisposable {
 
   #second(): void {
     const reports = mergeReports([...this.#taps.values()].map((tap) => tap.report));
-    const stopped = [...this.#states].filter(
-      ([, state]) => state.kind === 'paused' && state.reason !== MEASURING,
-    );
-    this.#killSwitch.observe(this.#settings.policies, reports, new Set(stopped.map(([name]) => name)));
+    const stopped = this.#paused().filter((name) => !this.#measures(name));
+    this.#killSwitch.observe(this.#settings.policies, reports, new Set(stopped));
     if (this.#events.readers > 0) this.#emit({ type: 'summary', at: Date.now(), summary: this.summary() });
   }
 

@@ -55,7 +55,12 @@ export class KillSwitch {
 
   #observePolicy(policy: Policy, totals: Totals, stopped: boolean): void {
     const { stopWhen, name } = policy;
-    if (stopWhen.mirrorErrors === undefined && stopWhen.primaryLatencyRise === undefined) return;
+    if (stopWhen.mirrorErrors === undefined && stopWhen.primaryLatencyRise === undefined) {
+      // What it was measuring for is gone.
+      if (this.#watched.get(name)?.measuring === true) this.#actions.measured(name);
+      this.forget(name);
+      return;
+    }
     const watched = this.#watch(policy, totals);
     const second = difference(totals, watched.before);
     watched.before = totals;
@@ -78,7 +83,8 @@ export class KillSwitch {
     const text = JSON.stringify(stopWhen);
     const known = this.#watched.get(name);
     if (known !== undefined && known.stopWhen === text) return known;
-    const watched = { stopWhen: text, stop: createStopSwitch(stopWhen), before: totals, measuring: false };
+    const measuring = known?.measuring ?? false;
+    const watched = { stopWhen: text, stop: createStopSwitch(stopWhen), before: totals, measuring };
     this.#watched.set(name, watched);
     return watched;
   }

@@ -21,6 +21,12 @@ const post = (path: string, body: string, fields = ''): string =>
   `POST ${path} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: ${body.length}\r\n${fields}\r\n${body}`;
 const urls = ({ seen }: Primary): string[] => seen.map(({ url }) => url).toSorted();
 
+/** Waits until a count has gone on. */
+async function moves(what: string, count: () => number): Promise<void> {
+  const before = count();
+  await eventually(what, () => count() > before + 10);
+}
+
 test('each policy copies what it matches, to each of its mirrors; the control is not counted as copied', async () => {
   await using primary = await startPrimary();
   await using all = await startPrimary();
@@ -213,10 +219,6 @@ test('an operator pauses and resumes a policy; what was not copied is counted', 
     config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror' } }),
   });
   await using load = await startLoad({ target: await understudy.port(), primary: primary.port });
-  const moves = async (what: string, more: () => number): Promise<void> => {
-    const before = more();
-    await eventually(what, () => more() > before + 10);
-  };
   await moves('copies', () => mirror.seen.length);
   equal((await understudy.admin('POST', '/api/v1/policies/copy/pause', { reason: 'lunch' })).status, 200);
   deepEqual((await understudy.policy()).state.kind, 'paused');

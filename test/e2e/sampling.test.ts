@@ -22,6 +22,11 @@ async function send(port: number, requests: readonly string[], connections = 6):
   );
 }
 
+/** The users whose requests a mirror has seen. */
+function usersOf({ seen }: Primary): string[] {
+  return [...new Set(seen.map(({ headers }) => String(headers['x-user-id'] ?? headers.cookie)))].toSorted();
+}
+
 /** Five standard deviations: a right share fails once in two million runs. */
 function assertShare(found: number, of: number, share: number): void {
   const spread = 5 * Math.sqrt(of * share * (1 - share));
@@ -83,8 +88,6 @@ for (const [sampleBy, field] of [
       ],
       observer: { perWorker: 2 },
     };
-    const usersOf = ({ seen }: Primary): string[] =>
-      [...new Set(seen.map(({ headers }) => String(headers['x-user-id'] ?? headers.cookie)))].toSorted();
     const requests = Array.from(
       { length: 3 * USERS },
       (_, i) => `GET /${i} HTTP/1.1\r\nHost: a\r\n${field}u${i % USERS}\r\n\r\n`,
