@@ -37,6 +37,10 @@ async function curl(...args: readonly string[]): Promise<string> {
   return stdout.replace(/^Date: .*\r\n/m, '');
 }
 
+function url(port: number): string {
+  return `http://127.0.0.1:${port}`;
+}
+
 async function summary(admin: number): Promise<Summary> {
   return (await (await fetch(`http://127.0.0.1:${admin}/api/v1/summary`)).json()) as Summary;
 }
@@ -73,7 +77,6 @@ test('python3 -m http.server', { skip: missingPeers('python3', 'curl') }, async 
   try {
     for (const port of [primary, mirror])
       await eventually('it serves', () => fetch(`http://127.0.0.1:${port}/`));
-    const url = (port: number): string => `http://127.0.0.1:${port}`;
     await using understudy = await startFromReadme(
       'run',
       '--listen',
@@ -158,7 +161,6 @@ http {
       ['-e', folder.file('error.log'), '-p', folder.path, '-c', folder.file('nginx.conf')],
       mirror,
     );
-    const url = (port: number): string => `http://127.0.0.1:${port}`;
     await using understudy = await startFromReadme(
       'run',
       '--listen',
