@@ -24,11 +24,14 @@ export interface LivePoolOptions {
 interface LiveWorker {
   readonly index: number;
   worker: Worker;
-  restarts: number;
+  restartsInRow: number;
+  startedAt: number;
   endpoints: readonly EndpointStatus[];
 }
 
 const RESTART = { baseMs: 100, maxMs: 10_000 };
+/** A worker that has run for this long was well: its next restart is quick again. */
+const WELL_MS = 60_000;
 
 /** The live workers of one listener: threads that share its address. */
 export class LivePool implements AsyncDisposable {
@@ -149,8 +152,9 @@ export class LivePool implements AsyncDisposable {
       name: `live ${settings.name} ${index}`,
     });
     const known = this.#workers[index];
-    const entry: LiveWorker = known ?? { index, worker, restarts: 0, endpoints: [] };
+    const entry: LiveWorker = known ?? { index, worker, restartsInRow: 0, startedAt: 0, endpoints: [] };
     entry.worker = worker;
+    entry.startedAt = performance.now();
     this.#workers[index] = entry;
     await new Promise<void>((resolve, reject) => {
       worker.on('message', (message: FromLive) => {
@@ -184,11 +188,16 @@ export class LivePool implements AsyncDisposable {
     if (this.#stopping || entry.worker !== worker) return;
     const stats = this.stats[entry.index];
     if (stats !== undefined) releaseOpen(stats, this.#open);
-    const delay = backoffMs(entry.restarts++, RESTART, Math.random);
+    if (performance.now() - entry.startedAt > WELL_MS) entry.restartsInRow = 0;
+    const delay = backoffMs(entry.restartsInRow++, RESTART, Math.random);
     setTimeout(() => {
       if (this.#stopping) return;
       this.#start(entry.index).catch((error: unknown) => {
         this.#options.log.error('a live worker cannot be started again', { error: String(error) });
+        const again = entry.worker;
+        // One that cannot listen lives on; its end is followed by the next try. One that never began has no end.
+        if (again.threadId > 0) void again.terminate();
+        else this.#exited(entry, again);
       });
     }, delay).unref();
   }
