@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import type { Summary } from '../../src/model/status.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { freePort, missingPeers, startPeer } from '../fixtures/peers.ts';
+import type { Peer } from '../fixtures/peers.ts';
 import { patternBytes } from '../fixtures/primary.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import type { TemporaryFolder } from '../fixtures/temporary-folder.ts';
@@ -39,6 +40,29 @@ async function curl(...args: readonly string[]): Promise<string> {
 
 function url(port: number): string {
   return `http://127.0.0.1:${port}`;
+}
+
+/** `run` as the README calls it. */
+function quickStart(live: number, primary: number, mirror: number): readonly string[] {
+  return ['run', '--listen', `127.0.0.1:${live}`, '--primary', url(primary), '--mirror', url(mirror)];
+}
+
+/** One nginx worker that keeps everything in the folder. */
+function startNginx(folder: TemporaryFolder, servers: string, ready: number): Promise<Peer> {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  writeFileSync(
+    folder.file('nginx.conf'),
+    `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${folder.file('nginx.pid')};
+error_log ${folder.file('error.log')}; events { worker_connections 256; }
+http {
+  ${temporary.map((name) => `${name}_temp_path ${folder.file(name)};`).join(' ')}
+  client_max_body_size 16m; access_log off;
+  log_format short '$request_method $uri $status $request_length $http_x_understudy_mirror';
+  ${servers}
+}`,
+  );
+  const options = ['-e', folder.file('error.log'), '-p', folder.path, '-c', folder.file('nginx.conf')];
+  return startPeer('nginx', options, ready);
 }
 
 async function summary(admin: number): Promise<Summary> {
@@ -78,13 +102,7 @@ test('python3 -m http.server', { skip: missingPeers('python3', 'curl') }, async 
     for (const port of [primary, mirror])
       await eventually('it serves', () => fetch(`http://127.0.0.1:${port}/`));
     await using understudy = await startFromReadme(
-      'run',
-      '--listen',
-      `127.0.0.1:${live}`,
-      '--primary',
-      url(primary),
-      '--mirror',
-      url(mirror),
+      ...quickStart(live, primary, mirror),
       '--admin',
       `127.0.0.1:${admin}`,
       '--json',
@@ -145,30 +163,14 @@ test(
       await freePort(),
     ];
     const server = (port: number, name: string): string =>
-      `server { listen 127.0.0.1:${port}; root ${path}; access_log ${folder.file(name)} short; location /up { proxy_pass http://127.0.0.1:${port}/hello.txt; proxy_method GET; proxy_set_header x-understudy-mirror ''; } }`;
-    const config = `${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; pid ${folder.file('pid')}; error_log ${folder.file('error.log')}; worker_processes 1;
-events { worker_connections 256; }
-http {
-  client_body_temp_path ${folder.file('body')}; proxy_temp_path ${folder.file('p')}; fastcgi_temp_path ${folder.file('f')};
-  uwsgi_temp_path ${folder.file('u')}; scgi_temp_path ${folder.file('s')}; client_max_body_size 16m;
-  log_format short '$request_method $uri $status $request_length $http_x_understudy_mirror';
-  ${server(primary, 'primary.log')}
-  ${server(mirror, 'mirror.log')}
-}`;
-    writeFileSync(folder.file('nginx.conf'), config);
-    await using _nginx = await startPeer(
-      'nginx',
-      ['-e', folder.file('error.log'), '-p', folder.path, '-c', folder.file('nginx.conf')],
+      `server { listen 127.0.0.1:${port}; root ${path}; access_log ${folder.file(name)} short; location /up { proxy_pass ${url(port)}/hello.txt; proxy_method GET; proxy_set_header x-understudy-mirror ''; } }`;
+    await using _nginx = await startNginx(
+      folder,
+      server(primary, 'primary.log') + server(mirror, 'mirror.log'),
       mirror,
     );
     await using understudy = await startFromReadme(
-      'run',
-      '--listen',
-      `127.0.0.1:${live}`,
-      '--primary',
-      url(primary),
-      '--mirror',
-      `v2=${url(mirror)}`,
+      ...quickStart(live, primary, mirror),
       '--writes',
       'mirror',
       '--admin',
@@ -194,7 +196,7 @@ http {
     equal(result.pairs.same, 6, JSON.stringify(result.policies[0]?.mirrors[0]));
     const log = readFileSync(folder.file('mirror.log'), 'utf8').trim().split('\n');
     const copies = log
-      .filter((line) => line.endsWith(' main/v2'))
+      .filter((line) => line.endsWith(' main/mirror'))
       .map((line) => line.split(' ').slice(0, 3).join(' '));
     deepEqual(copies, [
       'GET /hello.txt 200',
@@ -204,5 +206,32 @@ http {
       'POST /up 200',
       'GET /hello.txt 200',
     ]);
+  },
+);
+
+test(
+  'HTTP/2 goes through nginx and curl untouched, and is counted as not understood',
+  { skip: missingPeers('nginx', 'curl') },
+  async () => {
+    using folder = temporaryFolder();
+    const path = site(folder);
+    const [primary, live, admin] = [await freePort(), await freePort(), await freePort()];
+    const server = `server { listen 127.0.0.1:${primary} http2; root ${path}; }`;
+    await using _nginx = await startNginx(folder, server, primary);
+    await using understudy = await startFromReadme(
+      ...quickStart(live, primary, primary),
+      '--admin',
+      `127.0.0.1:${admin}`,
+      '--json',
+    );
+    await eventually('it is ready', async () => (await fetch(`${url(admin)}/readyz`)).ok, 20_000);
+    const files = ['hello.txt', 'large.bin', 'large.bin', 'missing'];
+    const asked = (port: number) =>
+      curl('--http2-prior-knowledge', ...files.map((file) => `${url(port)}/${file}`));
+    equal(await asked(live), await asked(primary));
+    const { result } = await understudy.stop();
+    equal(result.taps[0]?.unfollowed.opaque_http2, 1);
+    equal(result.requests.http1, 0);
+    equal(result.mirrored, 0);
   },
 );
