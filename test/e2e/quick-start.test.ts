@@ -35,7 +35,7 @@ async function curl(...args: readonly string[]): Promise<string> {
     encoding: 'latin1',
   });
   // The only line that says when it was asked.
-  return stdout.replace(/^Date: .*\r\n/m, '');
+  return stdout.replace(/^Date: .*\r\n/im, '');
 }
 
 function url(port: number): string {
@@ -225,12 +225,12 @@ test(
       '--json',
     );
     await eventually('it is ready', async () => (await fetch(`${url(admin)}/readyz`)).ok, 20_000);
-    const files = ['hello.txt', 'large.bin', 'large.bin', 'missing'];
-    const asked = (port: number) =>
-      curl('--http2-prior-knowledge', ...files.map((file) => `${url(port)}/${file}`));
-    equal(await asked(live), await asked(primary));
+    for (const file of ['hello.txt', 'large.bin', 'missing']) {
+      const asked = (port: number) => curl('--http2-prior-knowledge', `${url(port)}/${file}`);
+      equal(await asked(live), await asked(primary));
+    }
     const { result } = await understudy.stop();
-    equal(result.taps[0]?.unfollowed.opaque_http2, 1);
+    equal(result.taps[0]?.unfollowed.opaque_http2, 3);
     equal(result.requests.http1, 0);
     equal(result.mirrored, 0);
   },
