@@ -207,6 +207,10 @@ export class Instance implements AsyncDisposable {
       throw error;
     }
     for (const policy of this.#states.keys()) if (!this.#has(policy)) this.#states.delete(policy);
+    for (const section of ['admin', 'log'] as const) {
+      if (JSON.stringify(before[section]) === JSON.stringify(settings[section])) continue;
+      this.#hooks.log.warn('this section is changed at the next start', { section });
+    }
     this.#reloads.reloaded++;
     this.#emit({ type: 'config-reloaded', at: Date.now() });
   }

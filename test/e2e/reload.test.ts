@@ -162,7 +162,10 @@ test('changed limits, observers and workers of a listener refuse nobody', async 
   });
   await reload(understudy, config({ connections: 100 }, {}));
   await reload(understudy, config({ connections: 100 }, { tapeBytes: '1MiB' }));
-  await reload(understudy, config({ connections: 100, workers: 2 }, { tapeBytes: '1MiB' }));
+  const last = config({ connections: 100, workers: 2 }, { tapeBytes: '1MiB' });
+  await reload(understudy, { ...last, log: { level: 'error' }, admin: { listen: 'off' } });
+  const waiting = understudy.log().filter(({ message }) => message.endsWith('changed at the next start'));
+  equal(waiting.length, 2, 'the number of workers, and the admin API; the flag holds over log');
   const { answers } = load;
   await eventually('answers go on', () => load.answers > answers + 50);
   await kept.ask('GET', get('/kept'));
