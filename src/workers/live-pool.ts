@@ -112,6 +112,8 @@ export class LivePool implements AsyncDisposable {
     this.#stopping = true;
     await Promise.all(
       this.#workers.map(async ({ worker }) => {
+        // One that has failed and is not there again yet.
+        if (worker.threadId < 0) return;
         const drained = new Promise<void>((resolve) => {
           worker.on('message', (message: FromLive) => {
             if (message.kind === 'drained') resolve();
