@@ -14,6 +14,8 @@ import type { RunningPolicy, RunningTarget } from '../observe/policy-runner.ts';
 import { TapObserver } from '../observe/tap-observer.ts';
 import { TapeReader } from '../observe/tape-reader.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
+import { closeCounted, mergeCounted } from './reports.ts';
+import type { Counted } from './reports.ts';
 import type { BreakerChange, ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
 
 /** Read from the tape in one go, bytes; between two goes the mirrors' sockets have their turn. */
@@ -45,6 +47,10 @@ export class ObserverThread {
   readonly #observer: TapObserver;
   readonly #runner: PolicyRunner;
   #policies: readonly PolicyHere[] = [];
+  /** Policies that the last change has replaced: exchanges that began under them still count there. */
+  #replaced: readonly PolicyHere[] = [];
+  /** What those before them have counted. */
+  #past: Counted = { policies: [], durations: [] };
   #emptyLooks = 0;
   #draining = false;
   readonly #pacing: Pacing;
@@ -76,14 +82,16 @@ export class ObserverThread {
     this.#timer = setTimeout(this.#look, 0);
   }
 
-  /** Policies whose settings are the same go on with their mirrors' connections and counts; others begin anew. */
+  /** Policies whose settings are the same go on with their mirrors' connections; others with the counts of their name. */
   setPolicies(policies: readonly Policy[], paused: readonly string[]): void {
     const before = this.#policies;
     this.#policies = policies.map((policy) => {
       const settings = JSON.stringify(policy);
       return before.find((known) => known.settings === settings) ?? this.#createPolicy(policy, settings);
     });
-    for (const gone of before) if (!this.#policies.includes(gone)) void retire(gone);
+    this.#past = this.#counted();
+    this.#replaced = before.filter((policy) => !this.#policies.includes(policy));
+    for (const gone of this.#replaced) void retire(gone);
     this.#runner.policies = this.#policies;
     this.setPaused(paused);
   }
@@ -107,8 +115,17 @@ export class ObserverThread {
       counts: this.#observer.counts,
       connections: this.#observer.connections,
       heapBytes: process.memoryUsage().heapUsed,
-      policies: this.#policies.map(reportOf),
-      durations: this.#policies.flatMap(durationsOf),
+      ...mergeCounted([this.#counted(), countedBy(this.#policies)]),
+    };
+  }
+
+  /** What policies of before have counted, as far as there still are some of their name. */
+  #counted(): Counted {
+    const { policies, durations } = mergeCounted([this.#past, closeCounted(countedBy(this.#replaced))]);
+    const names = new Set(this.#policies.map(({ name }) => name));
+    return {
+      policies: policies.filter(({ name }) => names.has(name)),
+      durations: durations.filter(({ policy }) => names.has(policy)),
     };
   }
 
@@ -184,6 +201,10 @@ export class ObserverThread {
 
 async function retire({ mirrors }: PolicyHere): Promise<void> {
   await Promise.all(mirrors.map(({ mirror }) => mirror[Symbol.asyncDispose]()));
+}
+
+function countedBy(policies: readonly PolicyHere[]): Counted {
+  return { policies: policies.map(reportOf), durations: policies.flatMap(durationsOf) };
 }
 
 function reportOf(policy: PolicyHere): PolicyReport {

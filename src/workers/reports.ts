@@ -6,8 +6,21 @@ import { createObserverCounts } from '../observe/counts.ts';
 import type { ObserverCounts } from '../observe/counts.ts';
 import type { ObserverReport, PolicyReport } from './messages.ts';
 
+/** The part of a report that is by policy. */
+export type Counted = Pick<ObserverReport, 'policies' | 'durations'>;
+
 /** What several observers have counted, taken together. */
 export function mergeReports(reports: readonly ObserverReport[]): ObserverReport {
+  return {
+    counts: mergeCounts(reports.map(({ counts }) => counts)),
+    connections: reports.reduce((sum, { connections }) => sum + connections, 0),
+    heapBytes: reports.reduce((sum, { heapBytes }) => sum + heapBytes, 0),
+    ...mergeCounted(reports),
+  };
+}
+
+/** The same policies' counts, taken together by name. */
+export function mergeCounted(reports: readonly Counted[]): Counted {
   const policies = new Map<string, PolicyReport>();
   const durations = new Map<string, DurationStatus & { readonly histogram: Histogram }>();
   for (const report of reports) {
@@ -22,26 +35,23 @@ export function mergeReports(reports: readonly ObserverReport[]): ObserverReport
       durations.set(key, sum);
     }
   }
-  return {
-    counts: mergeCounts(reports.map(({ counts }) => counts)),
-    connections: reports.reduce((sum, { connections }) => sum + connections, 0),
-    heapBytes: reports.reduce((sum, { heapBytes }) => sum + heapBytes, 0),
-    policies: [...policies.values()],
-    durations: [...durations.values()],
-  };
+  return { policies: [...policies.values()], durations: [...durations.values()] };
 }
 
 /** The last report of an observer that is gone: what it counted remains, what it had in hand does not. */
 export function closeReport(report: ObserverReport): ObserverReport {
+  return { ...report, ...closeCounted(report), connections: 0, heapBytes: 0 };
+}
+
+/** The same of policies that are gone. */
+export function closeCounted({ policies, durations }: Counted): Counted {
   return {
-    ...report,
-    connections: 0,
-    heapBytes: 0,
-    policies: report.policies.map((policy) => ({
+    policies: policies.map((policy) => ({
       ...policy,
       mirrors: policy.mirrors.map(closeMirror),
       control: policy.control === undefined ? undefined : closeMirror(policy.control),
     })),
+    durations,
   };
 }
 
