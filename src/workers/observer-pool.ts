@@ -104,7 +104,7 @@ export class ObserverPool implements AsyncDisposable {
     }));
   }
 
-  get tape(): TapeStatus & { readonly leftOut: number; readonly takenIn: number } {
+  get tape(): TapeStatus & { readonly leftOut: number } {
     const sum = (counter: number) =>
       this.#seats.reduce((total, { views }) => total + (views.counters[counter] ?? 0), 0);
     return {
@@ -112,7 +112,6 @@ export class ObserverPool implements AsyncDisposable {
       usedBytes: this.#seats.reduce((total, { views }) => total + unreadBytes(views.control), 0),
       droppedBytes: sum(COUNTER.droppedBytes),
       leftOut: sum(COUNTER.leftOut),
-      takenIn: sum(COUNTER.takenIn),
     };
   }
 

@@ -30,16 +30,18 @@ export type TapChange = Pick<
   'listener' | 'observer' | 'policies' | 'paused' | 'certificates' | 'primaryPem'
 >;
 
-const NO_TAPE = { capacityBytes: 0, usedBytes: 0, droppedBytes: 0, leftOut: 0, takenIn: 0 };
+const NO_TAPE = { capacityBytes: 0, usedBytes: 0, droppedBytes: 0, leftOut: 0 };
 
 /** One listener with its live workers and, while a policy wants its traffic, their observers. */
 export class Tap implements AsyncDisposable {
   readonly #options: TapOptions;
   #live: LivePool | undefined;
   #observers: ObserverPool | undefined;
+  /** What observers have counted that are gone, and those who finish what is on their tapes. */
   #past: ObserverReport | undefined;
+  readonly #finishing = new Set<ObserverPool>();
   #pastRestarts = 0;
-  readonly #pastTape = { droppedBytes: 0, leftOut: 0, takenIn: 0 };
+  readonly #pastTape = { droppedBytes: 0, leftOut: 0 };
   #observer: ObserverSettings;
   /** Slots of the tapes: never fewer than connections may be open, those from before a change included. */
   #slots: number;
@@ -80,7 +82,8 @@ export class Tap implements AsyncDisposable {
 
   /** What all its observers have counted, those of the past included. */
   get report(): ObserverReport {
-    return mergeReports([this.#past ?? [], ...(this.#observers?.reports ?? [])].flat());
+    const finishing = [...this.#finishing].flatMap(({ reports }) => reports.map(closeReport));
+    return mergeReports([this.#past ?? [], finishing, this.#observers?.reports ?? []].flat());
   }
 
   get restarts(): number {
@@ -92,7 +95,7 @@ export class Tap implements AsyncDisposable {
     const stats = sumLiveStats(this.#live?.stats ?? []);
     const { counts } = this.report;
     const { capacityBytes, usedBytes, ...now } = this.#observers?.tape ?? NO_TAPE;
-    const { droppedBytes, leftOut, takenIn } = this.#pastTape;
+    const { droppedBytes, leftOut } = this.#pastTape;
     const address = this.#live?.address ?? settings.listen;
     return {
       name: settings.name,
@@ -116,7 +119,7 @@ export class Tap implements AsyncDisposable {
       requests: { http1: counts.http1Requests, http2: 0 },
       exchanges: counts.exchanges,
       incomplete: counts.incomplete,
-      resynchronised: counts.resynchronised + takenIn + now.takenIn,
+      resynchronised: counts.resynchronised,
     };
   }
 
@@ -150,6 +153,7 @@ export class Tap implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#live?.[Symbol.asyncDispose]();
+    for (const observers of this.#finishing) await observers[Symbol.asyncDispose]();
     await this.#observers?.[Symbol.asyncDispose]();
   }
 
@@ -185,13 +189,17 @@ export class Tap implements AsyncDisposable {
   #stopObserving(): void {
     const observers = this.#observers;
     if (observers === undefined) return;
-    this.#past = closeReport(this.report);
     this.#pastRestarts = this.restarts;
-    const { droppedBytes, leftOut, takenIn } = observers.tape;
-    addCounts(this.#pastTape, { droppedBytes, leftOut, takenIn });
+    const { droppedBytes, leftOut } = observers.tape;
+    addCounts(this.#pastTape, { droppedBytes, leftOut });
     this.#observers = undefined;
     this.#showTapes();
-    void observers.drain(COPIES_DRAIN_MS).then(() => observers[Symbol.asyncDispose]());
+    this.#finishing.add(observers);
+    void observers.drain(COPIES_DRAIN_MS).finally(() => {
+      this.#finishing.delete(observers);
+      this.#past = mergeReports([this.#past ?? [], observers.reports.map(closeReport)].flat());
+      return observers[Symbol.asyncDispose]();
+    });
   }
 
   #showTapes(): void {
