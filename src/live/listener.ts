@@ -7,7 +7,7 @@ import { removeStaleSocket } from '../kit/unix-socket.ts';
 import { LIVE_STAT } from '../model/live-stats.ts';
 import type { LiveStatName } from '../model/live-stats.ts';
 import type { Address, ListenerSettings } from '../model/settings.ts';
-import { FROM_CLIENT } from '../model/tape.ts';
+import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction, Tape } from '../model/tape.ts';
 import type { EndpointState } from './balance.ts';
 import { Arrivals } from './arrival.ts';
@@ -144,7 +144,8 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.#tapes = tapes.map((tape) => before.find(({ id }) => id === tape.id) ?? new TapeWriter(tape));
     for (const relay of this.#relays) {
       // A new tape knows nothing of the connections that are open; they are taken in where they turn to a new request.
-      if (this.#chosen(before, relay) !== this.tapeOf(relay)) forgetTape(relay.track);
+      if (this.#chosen(before, relay) !== this.tapeOf(relay))
+        forgetTape(relay.track, relay.answered ? FROM_PRIMARY : FROM_CLIENT);
     }
   }
 

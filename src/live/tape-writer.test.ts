@@ -162,7 +162,7 @@ test('on a new tape a connection is taken in at the next turn, whatever its pred
   first.writer.data(track, FROM_CLIENT, new Uint8Array(10), 0);
   first.reader.giveUp(0, track.id);
   const second = setUp();
-  forgetTape(track);
+  forgetTape(track, FROM_CLIENT);
   second.writer.data(track, FROM_PRIMARY, new Uint8Array(20), 0);
   second.writer.data(track, FROM_CLIENT, new Uint8Array(3), 0);
   assert.deepEqual(second.read(), [`midstream ${track.id}`, 'client 3']);

@@ -46,8 +46,9 @@ export function createTapeTrack(id: number, slot: number, describe: TapeTrack['d
   };
 }
 
-/** The connection's tape is gone. */
-export function forgetTape(track: TapeTrack): void {
+/** The connection's tape is gone. `lastDirection`: of the last bytes that passed, taped or not. */
+export function forgetTape(track: TapeTrack, lastDirection: Direction): void {
+  track.lastDirection = lastDirection;
   track.taped = false;
   track.lost.fill(0);
   track.skipped.fill(0);
