@@ -104,6 +104,7 @@ test('101 ends HTTP: what follows is opaque, and the tape is told to leave it ou
     .primary('HTTP/1.1 200 OK\r\n\r\n')
     .close();
   assert.deepEqual(tap.story, ['GET /chat 101']);
+  assert.deepEqual([tap.givenUp, tap.counts.givenUp], [[1], 0], 'not taken in again, and no loss');
   assert.ok(tap.skips.some(({ direction, bytes }) => direction === FROM_CLIENT && bytes === Infinity));
   assert.ok(tap.skips.some(({ direction, bytes }) => direction === FROM_PRIMARY && bytes === Infinity));
 });
@@ -366,6 +367,17 @@ test('an answer whose request was lost is paired with nothing', () => {
   tap.gap(FROM_CLIENT, 60).client(GET('/3')).primary(OK('3')).client(GET('/4')).primary(OK('4'));
   assert.deepEqual(tap.story, ['GET /1 200', 'GET /4 200']);
   assert.deepEqual(tap.sink.seen.at(-1)?.responseBody, '4');
+});
+
+test('an answer within the head of a request is no turn: the head may go on', () => {
+  const tap = opened()
+    .client('POST /a HTTP/1.1\r\nx: ')
+    .primary('HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n')
+    .client(GET('/lure'))
+    .primary(OK())
+    .client(GET('/real'))
+    .primary(OK());
+  assert.deepEqual(tap.story, ['GET /real 200']);
 });
 
 test('after a loss nothing is given out until both directions begin properly', () => {

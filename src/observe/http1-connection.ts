@@ -286,8 +286,7 @@ export class Http1Connection {
     exchange.times.responseEnd = this.#micros;
     this.#complete(exchange);
     this.#requests.tunnel();
-    this.#skip(FROM_CLIENT, Infinity);
-    this.#skip(FROM_PRIMARY, Infinity);
+    this.#leaveOff();
   }
 
   /** A CONNECT that was refused: HTTP goes on, unless the client has sent bytes that would have been the tunnel's. */
@@ -315,7 +314,7 @@ export class Http1Connection {
   /** The framing is unknown from here on; waits for a place where it can be known again. */
   #lose(): void {
     // The client may go on with its request after the next answer, or after what it takes for one.
-    if (this.#sending !== undefined) this.#lastDirection = FROM_CLIENT;
+    if (this.#sending !== undefined || !this.#requests.idle) this.#lastDirection = FROM_CLIENT;
     this.#abandon('tape_gap');
     this.#losses++;
     this.#lost = true;
@@ -351,9 +350,7 @@ export class Http1Connection {
     if (connection === undefined || this.#givenUp) return;
     this.#givenUp = true;
     this.#host.counts.givenUp++;
-    this.#skip(FROM_CLIENT, Infinity);
-    this.#skip(FROM_PRIMARY, Infinity);
-    this.#host.giveUp(connection);
+    this.#leaveOff();
   }
 
   /** The request under way will not become whole; its answer may still come. */
@@ -376,6 +373,13 @@ export class Http1Connection {
       this.#complete(exchange);
     }
     this.#pending.length = 0;
+  }
+
+  /** Nothing more of this connection is wanted on the tape, also not when it is left out and has room again. */
+  #leaveOff(): void {
+    this.#skip(FROM_CLIENT, Infinity);
+    this.#skip(FROM_PRIMARY, Infinity);
+    if (this.#connection !== undefined) this.#host.giveUp(this.#connection);
   }
 
   #skip(direction: Direction, bytes: number): void {
