@@ -39,7 +39,7 @@ test('bodies far larger than the tape: live bytes are exact, and what is copied 
   ok(full.tapeDroppedBytes > 0 || unfollowed.left_out > 0, 'the tape was full');
   const copied = full.pairs.same;
   await eventually('copies go on', async () => (await understudy.summary()).pairs.same > copied + 50);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
   const { code, result } = await understudy.stop();
   equal(code, 0);
   equal(result.pairs.different, 0);
@@ -70,7 +70,7 @@ test('an observer that stands still for a while: connections are taken up again,
     const before = mirror.seen.length;
     await eventually('copies go on', () => mirror.seen.length > before + 200);
   }
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
   const { code, result } = await understudy.stop();
   equal(code, 0);
   equal(result.observerRestarts, 0);

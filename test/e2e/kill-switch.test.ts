@@ -41,7 +41,7 @@ test('mirrorErrors: a policy whose mirror fails is paused, and an operator resum
   ok(mirror.answered < answered + 10, 'it stays paused');
   await understudy.admin('POST', '/api/v1/policies/copy/resume');
   await eventually('copies go on', () => mirror.answered > answered + 50);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
 });
 
 test('primaryLatencyRise: measures without copies first, and pauses when copies make the primary slow', async () => {
@@ -74,7 +74,7 @@ test('primaryLatencyRise: measures without copies first, and pauses when copies 
   const { state } = await understudy.policy();
   ok(state.kind === 'paused');
   match(state.reason, /latency/);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
 });
 
 test('a policy that an operator pauses while it measures stays paused', async () => {
@@ -103,7 +103,7 @@ test('a policy that an operator pauses while it measures stays paused', async ()
   equal(mirror.seen.length, 0);
   await understudy.admin('POST', '/api/v1/policies/copy/resume');
   await eventually('it copies after it has measured', () => mirror.seen.length > 20, 20_000);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
 });
 
 test('a policy that loses its kill switch while it measures runs on', async () => {

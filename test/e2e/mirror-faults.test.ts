@@ -78,8 +78,7 @@ describe('a mirror falls ill, and live traffic does not notice', () => {
       const answered = mirror.answered;
       await mirror.recover();
       await eventually('copies go on', () => mirror.answered > answered + 20);
-      const result = await load.stop();
-      assertUntouched(result, ANSWERS);
+      const result = await assertUntouched(load, ANSWERS);
       ok(result.slowestMs < SLOWEST_MS, `one answer took ${Math.round(result.slowestMs)} ms`);
       ok(grown < GROWTH_MIB, `grew by ${Math.round(grown)} MiB`);
     });

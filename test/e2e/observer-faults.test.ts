@@ -56,8 +56,7 @@ describe('a thread fails, and live traffic does not notice', () => {
       await eventually('copies go on', () => mirror.seen.length > copied + 20, 20_000);
       const { answers } = load;
       await eventually('answers go on', () => load.answers > answers + 50);
-      const result = await load.stop();
-      assertUntouched(result);
+      const result = await assertUntouched(load);
       ok(result.slowestMs < SLOWEST_MS, `one answer took ${Math.round(result.slowestMs)} ms`);
       const line = understudy.log().findLast(({ message }) => message === 'an observer is replaced');
       match(String(line?.['reason']), reason);
@@ -78,8 +77,7 @@ describe('a thread fails, and live traffic does not notice', () => {
     );
     equal(answered, false, 'meanwhile the admin API says nothing');
     await summary;
-    const result = await load.stop();
-    assertUntouched(result);
+    const result = await assertUntouched(load);
     ok(result.slowestMs < SLOWEST_MS, `one answer took ${Math.round(result.slowestMs)} ms`);
   });
 
@@ -155,8 +153,7 @@ test('clients that pipeline without end use up the heap of an observer, not more
     String(understudy.log().findLast(({ message }) => message === 'an observer is replaced')?.['reason']),
     /memory limit|has not read/,
   );
-  const result = await load.stop();
-  assertUntouched(result);
+  await assertUntouched(load);
   ok(understudy.rssBytes() < 600 * MIB, `${Math.round(understudy.rssBytes() / MIB)} MiB`);
   for (const client of clients) client.destroy();
 });

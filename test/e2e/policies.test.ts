@@ -232,7 +232,7 @@ test('an operator pauses and resumes a policy; what was not copied is counted', 
   equal((await understudy.admin('POST', '/api/v1/policies/copy/resume')).status, 200);
   await moves('copies go on', () => mirror.seen.length);
   equal((await understudy.admin('POST', '/api/v1/policies/none/pause', {})).status, 404);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
   const { result } = await understudy.stop();
   ok(result.notMirrored.paused > 0);
   equal(result.mirrored + result.notMirrored.paused, result.exchanges);

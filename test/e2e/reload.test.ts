@@ -64,7 +64,7 @@ test('a configuration that becomes invalid is refused, the running one stays, an
   await client.ask('GET', get('/last'));
   equal(primary.seen.filter(({ url }) => /first|still-there|last/.test(url)).length, 3);
   client.close();
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
 });
 
 test('policies come and go, and the connection whose requests they copy stays open', async () => {
@@ -109,7 +109,7 @@ test('policies come and go, and the connection whose requests they copy stays op
     1,
   );
   client.close();
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
 });
 
 function later(ms: number): () => boolean {
@@ -171,7 +171,7 @@ test('changed limits, observers and workers of a listener refuse nobody', async 
   await kept.ask('GET', get('/kept'));
   const copied = mirror.seen.length;
   await eventually('copies go on', () => mirror.seen.length > copied + 20);
-  assertUntouched(await load.stop());
+  await assertUntouched(load);
   kept.close();
 });
 
