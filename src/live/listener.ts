@@ -46,11 +46,15 @@ const SWEEP_MS = 100;
 /** Sweeps from one look for idle connections to the next; while draining each one looks. */
 const SWEEPS_PER_LOOK = 10;
 /**
- * While draining, a connection that was last answered is closed when it has been quiet for this share of the time that is
- * left. An answer may pause: the more time there is, the longer it may. And one that is never quiet for long is closed
- * between two requests rather than in the middle of an answer when the time is up.
+ * While draining, a connection that was last answered is closed when it has been quiet for a share of the whole drain: a
+ * long one at first, because an answer may pause, and shorter ones near the end, because a busy connection is better
+ * closed between two requests than in the middle of an answer when the time is up. In steps: a limit that sank all the
+ * time would meet each client just when it is about to ask again.
  */
-const QUIET_SHARE = 1 / 4;
+const QUIET_STEPS: readonly (readonly [left: number, quiet: number])[] = [
+  [1 / 2, 1 / 4],
+  [1 / 4, 1 / 16],
+];
 const QUIET_MIN_TICKS = 2;
 
 /** One live worker's share of a listener: accepts, connects to the primary, relays. */
@@ -66,8 +70,8 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   #settings: ListenerSettings;
   #tapes: readonly TapeWriter[] = [];
   #nextId: number;
-  /** On the monotonic clock, ms; undefined while not draining. */
-  #drainUntil: number | undefined;
+  /** `until` on the monotonic clock, ms; undefined while not draining. */
+  #drain: { readonly until: number; readonly ms: number } | undefined;
   #drained: (() => void) | undefined;
   readonly #clock: Clock;
   readonly #stopSweeping: () => void;
@@ -167,7 +171,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
 
   /** Stops accepting; resolves when all connections are over. What lasts longer than `drainMs` is for others to end. */
   drain(drainMs: number): Promise<void> {
-    this.#drainUntil = this.#clock.monotonic() + drainMs;
+    this.#drain = { until: this.#clock.monotonic() + drainMs, ms: drainMs };
     this.#server.close();
     return new Promise((resolve) => {
       this.#drained = resolve;
@@ -282,10 +286,10 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     this.connector.sweep(now);
     this.#arrivals.sweep(now);
     this.tick++;
-    const drainUntil = this.#drainUntil;
-    if (drainUntil === undefined && this.tick % SWEEPS_PER_LOOK !== 0) return;
+    const drain = this.#drain;
+    if (drain === undefined && this.tick % SWEEPS_PER_LOOK !== 0) return;
     const idleSince = this.tick - Math.ceil(this.#settings.idleTimeoutMs / SWEEP_MS);
-    const quietSince = drainUntil === undefined ? -1 : this.tick - quietTicks(drainUntil - now);
+    const quietSince = drain === undefined ? -1 : this.tick - quietTicks(drain.until - now, drain.ms);
     for (const relay of this.#relays) {
       if (relay.lastTick < idleSince) {
         this.#count('idleClosed', 1);
@@ -301,7 +305,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
   }
 
   #checkDrained(): void {
-    if (this.#drainUntil !== undefined && (this.#options.stats[LIVE_STAT.open] ?? 0) <= 0) this.#drained?.();
+    if (this.#drain !== undefined && (this.#options.stats[LIVE_STAT.open] ?? 0) <= 0) this.#drained?.();
   }
 
   #count(name: LiveStatName, by: number): void {
@@ -313,8 +317,9 @@ export class LiveListener implements RelayHost, AsyncDisposable {
 
 function ignore(): void {}
 
-function quietTicks(leftMs: number): number {
-  return Math.max(QUIET_MIN_TICKS, Math.ceil((leftMs * QUIET_SHARE) / SWEEP_MS));
+function quietTicks(leftMs: number, drainMs: number): number {
+  const step = QUIET_STEPS.find(([left]) => leftMs > drainMs * left);
+  return Math.max(QUIET_MIN_TICKS, Math.ceil((drainMs * (step?.[1] ?? 0)) / SWEEP_MS));
 }
 
 /** The address that every client has connected to, unless the listener has several. */

@@ -103,18 +103,24 @@ test('busy keep-alive connections are closed between an answer and the next requ
   await using primary = await startPrimary();
   await using understudy = await startUnderstudy({ config: { ...oneTap(primary.url), drain: '4s' } });
   const port = await understudy.port();
+  let unanswered = 0;
   const drive = async (): Promise<void> => {
     const client = openClient(port);
     for (;;) {
-      await client.ask('GET', get('/slow/100'));
-      const closed = await Promise.race([client.ended().then(() => true), sleep(400, false)]);
+      try {
+        await client.ask('GET', get('/slow/500'));
+      } catch {
+        unanswered++;
+        return;
+      }
+      const closed = await Promise.race([client.ended().then(() => true), sleep(700, false)]);
       if (closed) return;
     }
   };
-  const driving = Promise.all(Array.from({ length: 10 }, drive));
+  const driving = Promise.all(Array.from({ length: 20 }, drive));
   await eventually('load', () => primary.seen.length > 30);
-  const ended = await understudy.stop();
-  equal(ended.code, 0);
-  // A request without an answer would be an error here.
+  equal((await understudy.stop()).code, 0);
   await driving;
+  // Without looking for a quiet moment it would be eight of twenty; one may meet the very moment when it asks again.
+  ok(unanswered <= 1, `${unanswered} requests were not answered`);
 });
