@@ -18,6 +18,8 @@ export class LiveExchange implements Exchange {
   readonly requestBody: BodyLength;
   response: ResponseHead | undefined = undefined;
   readonly times: ExchangeTimes = { requestStart: 0, requestEnd: 0, responseStart: 0, responseEnd: 0 };
+  /** What it holds of memory while it waits for its answer, bytes. */
+  readonly heldBytes: number;
   requestBodyBytes = 0;
   responseBodyBytes = 0;
   incomplete: IncompleteReason | undefined = undefined;
@@ -29,11 +31,18 @@ export class LiveExchange implements Exchange {
   /** What the sink keeps with the exchange. */
   attachment: object | undefined = undefined;
 
-  constructor(id: string, connection: Connection, request: RequestHead, requestBody: BodyLength) {
+  constructor(
+    id: string,
+    connection: Connection,
+    request: RequestHead,
+    requestBody: BodyLength,
+    heldBytes: number,
+  ) {
     this.id = id;
     this.connection = connection;
     this.request = request;
     this.requestBody = requestBody;
+    this.heldBytes = heldBytes;
   }
 }
 

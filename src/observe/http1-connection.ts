@@ -14,6 +14,9 @@ export interface ConnectionHost {
   readonly sink: ExchangeSink;
   readonly counts: ObserverCounts;
   readonly limits: DecoderLimits;
+  /** Memory of the requests that wait for their answers, over all connections, and how much that may be, bytes. */
+  waitingBytes: number;
+  readonly waitingBytesMax: number;
   nextExchangeId(): string;
   /** The next `bytes` of this direction need not be taped. */
   skip(connection: FollowedConnection, direction: Direction, offset: number, bytes: number): void;
@@ -23,6 +26,8 @@ export interface ConnectionHost {
 
 /** Requests of one connection that may wait for their answers; a client that pipelines more is not followed. */
 const PENDING_MAX = 256;
+/** What an exchange holds besides its head, bytes; measured. */
+const EXCHANGE_BYTES = 2048;
 /** Times a connection may lose its framing and be taken up again. */
 const LOSSES_MAX = 8;
 /** Bodies nobody wants are left off the tape when at least this much of them is to come, bytes. */
@@ -177,7 +182,11 @@ export class Http1Connection {
     const connection = this.#connection;
     // One that was given up may have more requests in the same piece of its stream.
     if (connection === undefined || this.#givenUp) return;
-    if (this.#pending.length >= PENDING_MAX) {
+    const heldBytes = head.length + EXCHANGE_BYTES;
+    if (
+      this.#pending.length >= PENDING_MAX ||
+      this.#host.waitingBytes + heldBytes > this.#host.waitingBytesMax
+    ) {
       this.#surrender('too_large');
       return;
     }
@@ -195,9 +204,11 @@ export class Http1Connection {
       }
     }
     this.#host.counts.http1Requests++;
-    const exchange = new LiveExchange(this.#host.nextExchangeId(), connection, head, bodyLength(framing));
+    const id = this.#host.nextExchangeId();
+    const exchange = new LiveExchange(id, connection, head, bodyLength(framing), heldBytes);
     exchange.times.requestStart = this.#requestStart;
     this.#pending.push(exchange);
+    this.#host.waitingBytes += heldBytes;
     this.#sending = exchange;
     this.#early = false;
     this.#host.sink.request(exchange);
@@ -264,7 +275,7 @@ export class Http1Connection {
     const exchange = this.#answering;
     if (exchange === undefined) return;
     this.#answering = undefined;
-    this.#pending.shift();
+    this.#release(exchange);
     exchange.responseDone = true;
     exchange.times.responseEnd = this.#micros;
     this.#unproven = false;
@@ -280,7 +291,7 @@ export class Http1Connection {
   #enterTunnel(exchange: LiveExchange): void {
     this.#tunnel = true;
     this.#answering = undefined;
-    this.#pending.shift();
+    this.#release(exchange);
     if (!exchange.requestDone) this.#endRequest(exchange);
     exchange.responseDone = true;
     exchange.times.responseEnd = this.#micros;
@@ -294,6 +305,12 @@ export class Http1Connection {
     this.#endRequest(exchange);
     if (this.#early) this.#surrender('ambiguous');
     else this.#requests.reset();
+  }
+
+  /** The oldest request has its answer. */
+  #release({ heldBytes }: LiveExchange): void {
+    this.#pending.shift();
+    this.#host.waitingBytes -= heldBytes;
   }
 
   /** A request without an end of its own ends where its answer begins. */
@@ -372,6 +389,7 @@ export class Http1Connection {
       exchange.incomplete ??= reason;
       this.#complete(exchange);
     }
+    for (const { heldBytes } of this.#pending) this.#host.waitingBytes -= heldBytes;
     this.#pending.length = 0;
   }
 

@@ -25,6 +25,8 @@ export interface TapObserverOptions {
   /** Start of every exchange id; unlike that of every other observer, also of its own predecessors. */
   readonly idPrefix: string;
   readonly answers: TapeAnswers;
+  /** Memory for requests that wait for their answers, bytes; 64 MiB by default. A connection past it is given up. */
+  readonly waitingBytes?: number;
 }
 
 interface Followed {
@@ -38,6 +40,7 @@ interface Followed {
   readonly midstream: boolean;
 }
 
+const WAITING_BYTES = 64 * 1024 * 1024;
 /** Decoders kept for the next connections. */
 const SPARE_MAX = 1024;
 
@@ -58,6 +61,8 @@ export class TapObserver implements TapeEvents {
       sink: options.sink,
       counts: this.counts,
       limits: options.limits,
+      waitingBytes: 0,
+      waitingBytesMax: options.waitingBytes ?? WAITING_BYTES,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
       skip: ({ slot, id }, direction, offset, bytes) =>
         options.answers.skip(slot, id, direction, offset, bytes),

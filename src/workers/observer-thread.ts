@@ -27,6 +27,9 @@ const EMPTY_LOOKS = 20;
 /** Answers of the primary kept for comparison, over all exchanges, bytes. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
+/** Share of the heap that requests may fill while they wait for their answers. */
+const WAITING_SHARE = 1 / 4;
+
 /** A policy as it runs here: its mirrors are connections of this thread. */
 interface PolicyHere extends RunningPolicy {
   readonly settings: string;
@@ -74,6 +77,7 @@ export class ObserverThread {
       connections: data.settings.connections,
       idPrefix: data.idPrefix,
       answers: this.#reader,
+      waitingBytes: data.settings.heapBytes * WAITING_SHARE,
     });
     this.setPolicies(data.policies, data.paused);
   }

@@ -26,6 +26,11 @@ abstract class Http1Head {
     return Buffer.from(this.text, 'latin1');
   }
 
+  /** Octets in the head. */
+  get length(): number {
+    return this.text.length;
+  }
+
   /** Name of field `index` as sent; undefined past the last. */
   name(index: number): string {
     return fieldName(this.text, this.marks, index);
