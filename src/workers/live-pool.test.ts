@@ -110,6 +110,8 @@ test('one whose address is taken meanwhile tries again', async () => {
   const { log, lines } = recordingLog((message) => {
     if (message === 'a live worker failed' && !thief.listening) thief.listen(port, '127.0.0.1');
   });
+  // The thread closes its port a little after it has failed, and some 100 ms before it is started again.
+  thief.on('error', () => setTimeout(() => thief.listen(port, '127.0.0.1'), 1));
   const settings = listenerSettings([primary.place]);
   await using live = await startPool(settings, log);
   port = live.port;
