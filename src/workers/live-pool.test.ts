@@ -107,6 +107,7 @@ test('one whose address is taken meanwhile tries again', async () => {
   await using primary = await openPrimary();
   let port = 0;
   const thief = net.createServer();
+  const taken = new Promise((resolve) => thief.once('listening', resolve));
   const { log, lines } = recordingLog((message) => {
     if (message === 'a live worker failed' && !thief.listening) thief.listen(port, '127.0.0.1');
   });
@@ -116,7 +117,7 @@ test('one whose address is taken meanwhile tries again', async () => {
   await using live = await startPool(settings, log);
   port = live.port;
   live.pool.reload(poison(settings), undefined, undefined);
-  await once(thief, 'listening');
+  await taken;
   live.pool.reload(settings, undefined, undefined);
   await eventually('it cannot listen', () => lines.includes('a live worker cannot be started again'));
   thief.close();
