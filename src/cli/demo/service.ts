@@ -13,7 +13,8 @@ export interface Service extends AsyncDisposable {
 
 /** Starts the orders API on a free loopback port. `spoil` changes its answers. */
 export async function startService(spoil: (question: Question, reply: Reply) => Reply): Promise<Service> {
-  const server = createServer((request, response) => {
+  // Node's 5 s would close a connection just as the load takes it up again: an error that is nobody's fault.
+  const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) => {
     serve(request, response, spoil).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
