@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { epochMicros } from '../src/kit/clock.ts';
 import { createTapeTrack, TapeWriter } from '../src/live/tape-writer.ts';
+import { testMatch, testPolicy } from '../src/model/fixtures.ts';
 import type { Policy } from '../src/model/policy.ts';
 import { createTape, FROM_CLIENT, FROM_PRIMARY, unreadBytes, viewTape } from '../src/model/tape.ts';
 import type { Tape } from '../src/model/tape.ts';
@@ -33,58 +34,17 @@ const ANSWER = Buffer.from(
 );
 
 function policy(port: number): Policy {
-  return {
+  const headers = [
+    { type: 'Exact', name: 'x-env', value: 'prod' },
+    { type: 'Exact', name: 'x-team', value: 'shop' },
+  ] as const;
+  const address = { kind: 'tcp', host: '127.0.0.1', port } as const;
+  const endpoint = { url: `http://127.0.0.1:${port}`, address, protocol: 'http1', tls: false } as const;
+  return testPolicy({
     name: 'bench',
-    taps: [],
-    matches: [
-      {
-        path: undefined,
-        method: undefined,
-        headers: [
-          { type: 'Exact', name: 'x-env', value: 'prod' },
-          { type: 'Exact', name: 'x-team', value: 'shop' },
-        ],
-        queryParams: [],
-        source: undefined,
-        destination: undefined,
-      },
-    ],
-    exclude: [],
-    fraction: { numerator: 1, denominator: 1 },
-    sampleBy: { kind: 'random' },
-    mirrors: [
-      {
-        name: 'copy',
-        endpoint: {
-          url: `http://127.0.0.1:${port}`,
-          address: { kind: 'tcp', host: '127.0.0.1', port },
-          protocol: 'http1',
-          tls: false,
-        },
-        tls: undefined,
-      },
-    ],
-    control: undefined,
-    order: 'none',
-    writes: 'hold',
-    rewrite: {
-      host: 'preserve',
-      path: undefined,
-      headers: { set: {}, add: {}, remove: [] },
-      redact: { headers: [], queryParams: [], jsonFields: [] },
-    },
-    limits: {
-      concurrency: 64,
-      queue: 256,
-      bodyBytes: 2 ** 20,
-      bufferBytes: 64 * 2 ** 20,
-      timeoutMs: 5000,
-      requestsPerSecond: undefined,
-      bytesPerSecond: undefined,
-      breaker: { failures: 5, openMs: 1000, openMaxMs: 30_000 },
-    },
-    stopWhen: { mirrorErrors: undefined, primaryLatencyRise: undefined, windowMs: 10_000, minimum: 50 },
-  };
+    matches: [testMatch({ headers })],
+    mirrors: [{ name: 'copy', endpoint, tls: undefined }],
+  });
 }
 
 /** Writes exchanges as a live worker does, as fast as the observer finishes them. */

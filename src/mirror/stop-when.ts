@@ -1,5 +1,5 @@
 import { formatDuration } from '../kit/duration.ts';
-import { createHistogram, edge } from '../kit/histogram.ts';
+import { addHistogram, createHistogram, edge } from '../kit/histogram.ts';
 import type { Histogram } from '../kit/histogram.ts';
 import type { StopWhen } from '../model/policy.ts';
 
@@ -61,7 +61,7 @@ export function createStopSwitch(stopWhen: StopWhen): StopSwitch {
       sum.copies += report.copies;
       sum.failures += report.failures;
       sum.serverErrors += report.serverErrors;
-      merge(sum.primary, report.primary);
+      addHistogram(sum.primary, report.primary);
     }
     if (sum.copies < minimum) return RUN;
     const reason =
@@ -76,7 +76,7 @@ export function createStopSwitch(stopWhen: StopWhen): StopSwitch {
     report(report, nowMs) {
       if (!running) {
         // The first report with copies in it has the last ones from before a pause; their latency is no baseline.
-        if (report.copies === 0) merge(baseline, report.primary);
+        if (report.copies === 0) addHistogram(baseline, report.primary);
         running = baseline.count >= Math.max(minimum, 1);
         return running ? RUN : MEASURE;
       }
@@ -129,13 +129,6 @@ function shareAbove({ buckets, count }: Histogram, micros: number): number {
     above += here * Math.min(1, Math.max(0, part));
   }
   return above / count;
-}
-
-function merge(into: Histogram, from: Histogram): void {
-  for (const [bucket, count] of from.buckets.entries())
-    into.buckets[bucket] = (into.buckets[bucket] ?? 0) + count;
-  into.count += from.count;
-  into.sumMicros += from.sumMicros;
 }
 
 function percent(share: number): string {
