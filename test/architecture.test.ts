@@ -19,15 +19,16 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   providers: ['kit', 'model'],
   envoy: ['kit', 'model'],
   translate: ['kit', 'model'],
+  report: ['kit', 'model'],
   admin: ['kit', 'model', 'store'],
-  cli: ['kit', 'model', 'config'],
+  cli: ['kit', 'model', 'config', 'report', 'store'],
   workers: ['*'],
   // Files that stand in src itself: main.ts and what only the composition roots need.
   '': ['*'],
 };
 
 /** Rooms that compute and touch nothing: what they need comes in as arguments. */
-const PURE_ROOMS = new Set(['wire', 'compare', 'insight', 'translate']);
+const PURE_ROOMS = new Set(['wire', 'compare', 'report', 'insight', 'translate']);
 const EFFECTS =
   /^node:(?:net|http|http2|https|tls|dgram|dns|fs|child_process|worker_threads|cluster)(?:\/|$)/;
 

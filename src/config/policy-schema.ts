@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
+import { DEFAULT_COMPARE } from '../model/compare-settings.ts';
 import type { Fraction, Match, MirrorSettings, PathRewrite, Policy, SampleBy } from '../model/policy.ts';
 import type { ClientTls } from '../model/settings.ts';
 import { checkCookieName, checkHeaderName, checkName } from './checks.ts';
@@ -150,6 +151,7 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
         rewrite: { ...rewrite, path: pathRewrite(rewrite.path, policy.matches, context) },
         limits: policy.limits,
         stopWhen: policy.stopWhen,
+        compare: DEFAULT_COMPARE,
       };
     });
 }

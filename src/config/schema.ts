@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { addressText } from '../model/address.ts';
+import { DEFAULT_STORE } from '../model/settings.ts';
 import type { AdminSettings, ListenerSettings, Settings } from '../model/settings.ts';
 import { adminSchema, logSchema } from './admin-schema.ts';
 import { listenerSchema } from './listener-schema.ts';
@@ -51,7 +52,7 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
     .superRefine((settings: unknown, context) => checkReferences(settings, context), ALWAYS)
     .transform(({ listeners, policies, admin, log, observer, drain }, context): Settings => {
       checkAddresses(listeners, admin, context);
-      return { admin, log, listeners, policies, observer, drainMs: drain };
+      return { admin, log, listeners, policies, observer, store: DEFAULT_STORE, drainMs: drain };
     });
 }
 

@@ -1,3 +1,4 @@
+import { DEFAULT_COMPARE } from './compare-settings.ts';
 import type { Connection } from './exchange.ts';
 import type { Match, Policy } from './policy.ts';
 
@@ -31,6 +32,7 @@ export function testPolicy(part: Partial<Policy> = {}): Policy {
       breaker: { failures: 10, openMs: 1000, openMaxMs: 30_000 },
     },
     stopWhen: { mirrorErrors: undefined, primaryLatencyRise: undefined, windowMs: 10_000, minimum: 50 },
+    compare: DEFAULT_COMPARE,
     ...part,
   };
 }

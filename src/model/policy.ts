@@ -1,3 +1,4 @@
+import type { CompareSettings } from './compare-settings.ts';
 import type { ClientTls, Endpoint } from './settings.ts';
 
 /** What to copy where. All fields are filled in; see the configuration reference for defaults. */
@@ -20,6 +21,7 @@ export interface Policy {
   readonly rewrite: Rewrite;
   readonly limits: Limits;
   readonly stopWhen: StopWhen;
+  readonly compare: CompareSettings;
 }
 
 /** Gateway API `HTTPRouteMatch` plus `source` and `destination`. All parts that are set must hold. */

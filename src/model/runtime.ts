@@ -1,7 +1,9 @@
 import type { Subscription } from '../kit/broadcast.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Settings } from './settings.ts';
+import type { ExchangeFilter, ExchangeSummary, Page, RecordedExchange, StoreStatus } from './recording.ts';
 import type { AdminEvent, PolicyStatus, Summary, TapStatus } from './status.ts';
+import type { Verdict } from './verdict.ts';
 
 /** What the admin API reads and commands. Every call is cheap: it answers from what main has already merged. */
 export interface AdminSource {
@@ -12,6 +14,19 @@ export interface AdminSource {
   pause(policy: string, reason: string): boolean;
   /** False when there is no such policy. */
   resume(policy: string): boolean;
+  /** What the pairs of a policy prove so far; undefined when there is no such policy. */
+  verdict(policy: string): Verdict | undefined;
+  /** Examples that are kept, newest first. Rejects with UserError when the store cannot be read now. */
+  exchanges(filter: ExchangeFilter): Promise<Page<ExchangeSummary>>;
+  /** One exchange, once for each policy that copied it; empty when it is not kept. */
+  exchange(id: string): Promise<readonly RecordedExchange[]>;
+  store(): StoreStatus;
+  /**
+   * Ignores a finding from now on, until the configuration is loaded anew.
+   *
+   * @returns the rule to put into the configuration, as YAML; undefined when there is no such policy or finding
+   */
+  ignore(policy: string, finding: string): string | undefined;
   /** Prometheus text exposition format 0.0.4. */
   metrics(): string;
   /** Whether traffic may be sent here: every listener listens and the instance is not draining. */

@@ -10,6 +10,7 @@ export interface Settings {
   readonly listeners: readonly ListenerSettings[];
   readonly policies: readonly Policy[];
   readonly observer: ObserverSettings;
+  readonly store: StoreSettings;
   /** How long open connections may finish after SIGTERM, ms. */
   readonly drainMs: number;
 }
@@ -42,6 +43,29 @@ export interface ObserverSettings {
   /** Connections one observer keeps state for; more are not observed, and counted. */
   readonly connections: number;
 }
+
+/** Where verdicts and examples are kept. */
+export interface StoreSettings {
+  /** SQLite file; undefined keeps them in memory, to the end of the run. */
+  readonly file: string | undefined;
+  /** Size of the file; past it the oldest examples go, bytes. */
+  readonly maxBytes: number;
+  /** Examples kept of each finding: the first ones and the freshest. */
+  readonly examplesPerFinding: number;
+  /** Pairs without a difference that are kept, chosen at random over the whole run. */
+  readonly randomExchanges: number;
+  /** Longest body kept of one answer, bytes; the rest is cut. */
+  readonly bodyBytes: number;
+}
+
+/** What is kept where nothing is said. */
+export const DEFAULT_STORE: StoreSettings = {
+  file: undefined,
+  maxBytes: 256 * 1024 * 1024,
+  examplesPerFinding: 6,
+  randomExchanges: 1000,
+  bodyBytes: 64 * 1024,
+};
 
 /** A TCP address or a Unix socket. */
 export type Address =

@@ -8,6 +8,14 @@ import { Broadcast } from '../kit/broadcast.ts';
 import type { Subscription } from '../kit/broadcast.ts';
 import { addressText } from '../model/address.ts';
 import type { Policy } from '../model/policy.ts';
+import type {
+  ExchangeFilter,
+  ExchangeSummary,
+  Page,
+  RecordedExchange,
+  StoreStatus,
+} from '../model/recording.ts';
+import type { Verdict } from '../model/verdict.ts';
 import type { Readiness, RuntimeHooks } from '../model/runtime.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
 import type { AdminEvent, PolicyState, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
@@ -116,6 +124,27 @@ export class Instance implements AsyncDisposable {
             : (report?.control ?? nothingYet(policy.control.name, policy.control.endpoint.url)),
       };
     });
+  }
+
+  verdict(_policy: string): Verdict | undefined {
+    return undefined;
+  }
+
+  exchanges(_filter: ExchangeFilter): Promise<Page<ExchangeSummary>> {
+    return Promise.resolve({ items: [], next: undefined });
+  }
+
+  exchange(_id: string): Promise<readonly RecordedExchange[]> {
+    return Promise.resolve([]);
+  }
+
+  store(): StoreStatus {
+    const { maxBytes } = this.#settings.store;
+    return { file: 'memory', state: 'open', error: undefined, bytes: 0, maxBytes, exchanges: 0, dropped: 0 };
+  }
+
+  ignore(_policy: string, _finding: string): string | undefined {
+    return undefined;
   }
 
   metrics(): string {

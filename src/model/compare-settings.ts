@@ -1,0 +1,125 @@
+import type { DifferenceKind, Risk } from './difference.ts';
+import type { Fraction } from './policy.ts';
+
+/** How the answers of a policy are compared and judged. All fields are filled in; see the configuration reference. */
+export interface CompareSettings {
+  readonly ignore: readonly IgnoreRule[];
+  /** Path patterns of arrays whose order says nothing. */
+  readonly unordered: readonly string[];
+  /** Arrays whose elements are matched by a field. Without a rule an obvious key (`id`, `key`, `name` …) is found. */
+  readonly keys: readonly { readonly path: string; readonly key: string }[];
+  /** Numbers that may differ by this much. The first rule whose path fits counts. */
+  readonly tolerance: readonly ToleranceRule[];
+  readonly headers: {
+    /** `presence`: headers that are volatile by nature (date, request and trace ids …) only have to be there. */
+    readonly volatile: 'presence' | 'value';
+  };
+  readonly noise: NoiseSettings;
+  readonly routes: RouteSettings;
+  readonly gate: Gate;
+  readonly limits: CompareLimits;
+}
+
+/** Differences that say nothing. All parts that are set must hold. */
+export interface IgnoreRule {
+  /** Path pattern: a path as findings show it, where `*` stands for one field name and `**` for any rest. */
+  readonly path: string;
+  /** Empty means every kind. */
+  readonly kinds: readonly DifferenceKind[];
+  /** Route as shown, `GET /api/orders/{id}`; undefined means every route. */
+  readonly route: string | undefined;
+}
+
+export interface ToleranceRule {
+  readonly path: string;
+  readonly absolute: number;
+  /** Of the larger of the two, 0…1. */
+  readonly relative: number;
+}
+
+export interface NoiseSettings {
+  /** Share of safe requests that is sent to the primary once more, where there is no control; undefined is none. */
+  readonly repeat: Fraction | undefined;
+  /** Without control and repeats: the share of answers that may differ by themselves on any path, 0…1. */
+  readonly assumed: number;
+  /** Whether values that look volatile (UUIDs, timestamps, hashes, counters, tokens) are compared by their form only. `auto`: where there is no control. */
+  readonly recognisers: 'auto' | 'on' | 'off';
+}
+
+export interface RouteSettings {
+  /** Templates that are known: `/api/orders/{id}`, or with a method `GET /api/orders/{id}`. */
+  readonly templates: readonly string[];
+  /** Routes told apart, per policy; the rest counts as one. */
+  readonly limit: number;
+  /** Distinct values of one path segment before it is taken for a parameter. */
+  readonly segmentValues: number;
+}
+
+/** When a policy has passed or failed. Rates are shares of pairs, 0…1. */
+export interface Gate {
+  /** Findings of this class or above fail. */
+  readonly risk: Risk;
+  /** Pass needs proof that the share of pairs with such a difference, beyond noise, is at most this. */
+  readonly rate: number;
+  /** The same for copies that the mirror did not answer. */
+  readonly mirrorErrors: number;
+  /** Slower than the reference by more than this; undefined: latency is shown and decides nothing. */
+  readonly latency: LatencyGate | undefined;
+  /** Error probability of the whole verdict, 0…1. */
+  readonly alpha: number;
+  /** Pairs before anything may pass. */
+  readonly minimumPairs: number;
+  /** Pass needs this many pairs on every route with at least `coverageShare` of the traffic. */
+  readonly coveragePairs: number;
+  readonly coverageShare: number;
+}
+
+/** An answer is slow when it takes longer than the reference's × (1 + rise) + floor. */
+export interface LatencyGate {
+  readonly rise: number;
+  readonly floorMs: number;
+}
+
+export interface CompareLimits {
+  /** Differences kept of one pair of answers; more are counted. */
+  readonly differences: number;
+  /** Findings watched per policy and mirror; more are counted, and count in the rates. */
+  readonly findings: number;
+  /** Nesting of a body. */
+  readonly depth: number;
+  /** Values of one structured body (JSON values, elements, fields); past it bodies are compared as text. */
+  readonly values: number;
+  /** Longest decompressed body, bytes. */
+  readonly decodedBytes: number;
+  /** Longest value shown in a difference, characters. */
+  readonly shownChars: number;
+}
+
+/** What is compared how where nothing is said. */
+export const DEFAULT_COMPARE: CompareSettings = {
+  ignore: [],
+  unordered: [],
+  keys: [],
+  tolerance: [],
+  headers: { volatile: 'presence' },
+  noise: { repeat: undefined, assumed: 0.001, recognisers: 'auto' },
+  routes: { templates: [], limit: 500, segmentValues: 20 },
+  gate: {
+    risk: 'medium',
+    rate: 0.001,
+    mirrorErrors: 0.001,
+    latency: { rise: 0.2, floorMs: 10 },
+    alpha: 0.05,
+    minimumPairs: 1000,
+    coveragePairs: 30,
+    coverageShare: 0.01,
+  },
+  limits: {
+    differences: 50,
+    findings: 1000,
+    depth: 128,
+    values: 100_000,
+    decodedBytes: 8 * 1024 * 1024,
+    shownChars: 120,
+  },
+};
