@@ -8,9 +8,9 @@ export interface BodyRedaction {
    * What has to happen to a body: `stream` it as it comes, `collect` it to redact the whole, or `refuse` it because it
    * may hold JSON that cannot be read (compressed).
    */
-  treatment(head: RequestHead): 'stream' | 'collect' | 'refuse';
+  treatment(head: Pick<RequestHead, 'header'>): 'stream' | 'collect' | 'refuse';
   /** The body without its named fields; undefined when it had to be read and could not. */
-  redact(head: RequestHead, body: Buffer): Buffer | undefined;
+  redact(head: Pick<RequestHead, 'header'>, body: Buffer): Buffer | undefined;
 }
 
 /** Types under which JSON is sent without being called so: `curl -d '{"a":1}'` calls it a form. */

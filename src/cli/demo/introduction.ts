@@ -1,4 +1,5 @@
 import { FAULTS } from './faults.ts';
+import type { Fault } from './faults.ts';
 import type { LoadStats } from './load.ts';
 
 export interface IntroductionOptions {
@@ -13,7 +14,7 @@ export interface IntroductionOptions {
 /** What the demo says first: what runs where, what is planted, and what to try. */
 export function introduction(options: IntroductionOptions): string {
   const { stage, target, adminUrl, requestsPerSecond, duration } = options;
-  const faults = FAULTS.map(({ what }) => `  - ${what}\n`).join('');
+  const faults = FAULTS.map((fault) => `  - ${faultText(fault)}\n`).join('');
   const admin =
     adminUrl === undefined
       ? ''
@@ -38,6 +39,12 @@ ${admin}
 ${duration === undefined ? 'Ctrl-C ends it.' : `It ends after ${duration}.`}
 
 `;
+}
+
+/** Where a fault strikes, what it does, and how often. */
+export function faultText({ what, oneIn, findings }: Fault): string {
+  const often = oneIn === 1 ? 'always' : `in 1 of ${oneIn} answers`;
+  return `${findings[0]?.route ?? ''}: ${what}, ${often}`;
 }
 
 /** What the users have seen. */

@@ -120,14 +120,14 @@ export interface Mix {
   readonly body?: string;
 }
 
-/** The n-th request of the mix: of 20, seven lists, seven single orders, three searches, and one each of the others. */
+/** The n-th request of the mix: of 20, eleven single orders, four lists, two searches, and one each of the others. */
 export function mixOf(n: number): Mix {
   const kind = n % 20;
   const turn = Math.floor(n / 20);
-  if (kind < 7) return { method: 'GET', path: `/api/orders?page=${(turn * 7 + kind) % (ORDERS / 10)}` };
-  if (kind < 14) return { method: 'GET', path: `/api/orders/${((turn * 7 + kind) % ORDERS) + 1}` };
-  if (kind < 17) return { method: 'GET', path: `/api/search?q=${['ada', 'ben', 'nobody'][kind - 14] ?? ''}` };
+  if (kind < 11) return { method: 'GET', path: `/api/orders/${((turn * 11 + kind) % ORDERS) + 1}` };
+  if (kind < 15) return { method: 'GET', path: `/api/orders?page=${(turn * 4 + kind) % (ORDERS / 10)}` };
+  if (kind < 17) return { method: 'GET', path: `/api/search?q=${['ada', 'nobody'][kind - 15] ?? ''}` };
   if (kind === 17)
     return { method: 'POST', path: '/api/orders', body: JSON.stringify({ customer: 'ada', note: turn }) };
-  return { method: 'GET', path: kind === 18 ? '/' : `/api/orders/${ORDERS + 1 + turn}` };
+  return { method: 'GET', path: kind === 18 ? '/' : `/api/orders/${ORDERS + 1 + (turn % ORDERS)}` };
 }

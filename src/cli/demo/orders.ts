@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 
 /** What the demo's services answer: a small orders API. The same request gets the same answer, but for the noise. */
 export interface Reply {
+  /** 0: the connection is closed instead. */
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** JSON when it is an object, else text. */
@@ -22,6 +23,7 @@ export interface Order {
   readonly status: 'open' | 'paid' | 'shipped';
   readonly currency: string;
   readonly total: number;
+  readonly paid: boolean;
   readonly items: readonly { readonly sku: string; readonly quantity: number }[];
 }
 
@@ -37,6 +39,7 @@ export function orderOf(id: number): Order | undefined {
     status: STATES[id % STATES.length] ?? 'open',
     currency: id % 4 === 0 ? 'USD' : 'EUR',
     total: ((id * 7919) % 50_000) / 100,
+    paid: id % 3 !== 0,
     items: Array.from({ length: 1 + (id % 3) }, (_, i) => ({
       sku: `sku-${(id * 31 + i * 7) % 97}`,
       quantity: 1 + (i % 2),
@@ -49,7 +52,13 @@ const PAGE = `<!doctype html>
 <body><h1>Orders</h1><p>GET /api/orders, /api/orders/7, /api/search?q=ada; POST /api/orders</p></body></html>
 `;
 
-/** The answer of the primary's version. `generatedAt` and the request id are its noise: they never repeat. */
+/** In this share of the answers a value is another one than usual, in each service on its own. */
+const NOISE = 0.05;
+
+/**
+ * The answer of the primary's version. Its noise: `generatedAt` and the request id never repeat, and now and then the stock
+ * is another one and the recommendations come in another order.
+ */
 export function answer(question: Question): Reply {
   const url = new URL(question.target, 'http://demo');
   const reply = route(question, url);
@@ -61,12 +70,17 @@ function route({ method, body }: Question, url: URL): Reply {
   if (pathname === '/api/orders' && method === 'POST') return created(body);
   if (method !== 'GET' && method !== 'HEAD') return json({ error: 'method not allowed' }, 405);
   if (pathname === '/')
-    return { status: 200, headers: { 'content-type': 'text/html' }, body: PAGE, delayMs: 0 };
+    return {
+      status: 200,
+      headers: { 'content-type': 'text/html', 'cache-control': 'max-age=60' },
+      body: PAGE,
+      delayMs: 0,
+    };
   if (pathname === '/api/orders') return list(Number(searchParams.get('page') ?? 0));
   if (pathname === '/api/search') return search(searchParams.get('q') ?? '');
   const id = /^\/api\/orders\/(\d+)$/.exec(pathname)?.[1];
   const order = id === undefined ? undefined : orderOf(Number(id));
-  return order === undefined ? json({ error: 'not found' }, 404) : json(order);
+  return order === undefined ? json({ error: 'not found' }, 404) : json({ ...order, stock: 40 + noise() });
 }
 
 function list(page: number): Reply {
@@ -74,7 +88,14 @@ function list(page: number): Reply {
   const orders = Array.from({ length: 10 }, (_, i) => orderOf(first + i)).filter(
     (order) => order !== undefined,
   );
-  return json({ generatedAt: new Date().toISOString(), total: ORDERS, orders });
+  const recommended = noise() === 0 ? ['tea', 'cake', 'jam'] : ['jam', 'tea', 'cake'];
+  const tags = ['new', 'open', 'all'];
+  return json({ generatedAt: new Date().toISOString(), total: ORDERS, orders, recommended, tags });
+}
+
+/** 0 but for a small share of the calls. */
+function noise(): number {
+  return Math.random() < NOISE ? 1 + Math.floor(Math.random() * 5) : 0;
 }
 
 function search(query: string): Reply {

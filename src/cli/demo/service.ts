@@ -40,6 +40,10 @@ async function serve(
   const question = { method: request.method ?? 'GET', target: request.url ?? '/', body: await text(request) };
   const { status, headers, body, delayMs } = spoil(question, answer(question));
   if (delayMs > 0) await wait(delayMs);
+  if (status === 0) {
+    request.socket.destroy();
+    return;
+  }
   const content = Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
   response.writeHead(status, { ...headers, 'content-length': content.length });
   response.end(content);
