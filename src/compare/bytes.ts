@@ -1,11 +1,3 @@
-import type { Pair, PairResult } from '../model/pair.ts';
-
-/** Whether both versions answered with the same status and the same bytes. */
-export function comparePair(pair: Pair): PairResult {
-  if (pair.exchange.response?.status !== pair.answer.head.status) return 'different';
-  return equalBodies(pair.body, pair.answer.body) ? 'same' : 'different';
-}
-
 /** Whether two bodies hold the same bytes, however they are cut into pieces. */
 export function equalBodies(left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean {
   let leftPiece = 0;

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ByteJudge } from '../../test/fixtures/byte-judge.ts';
 import { TestTarget } from '../../test/fixtures/copy-target.ts';
 import { GET, OK, ObservedTap, POST } from '../../test/fixtures/observed-tap.ts';
-import { comparePair } from '../compare/bytes.ts';
 import { totalOf } from '../kit/counts.ts';
 import { createHistogram } from '../kit/histogram.ts';
 import { compileMatcher } from '../model/match.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
 import type { NotMirroredReason } from '../model/exchange.ts';
 import { testMatch, testPolicy } from '../model/fixtures.ts';
-import type { Pair } from '../model/pair.ts';
 import type { Policy } from '../model/policy.ts';
 import { sampler } from '../model/sample.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
@@ -23,19 +22,27 @@ function running(part: Partial<Policy> = {}, names: readonly string[] = ['v2'], 
   const policy = testPolicy(part);
   const { included } = sampler(policy);
   const targets = names.map((name) => new TestTarget(name));
+  const judge = new ByteJudge();
   const runs: RunningPolicy = {
     name: policy.name,
     compiled: compileMatcher(policy),
     included: (request, connection) => included(request, connection, () => 0.5),
     holdWrites: policy.writes === 'hold',
-    targets: targets.map((target) => ({ target, counts: createTargetCounts() })),
+    targets: targets.map((target) => ({
+      target,
+      role: 'mirror',
+      wants: undefined,
+      counts: createTargetCounts(),
+    })),
     bodyBytes,
     counts: { matched: 0, sampled: 0 },
     primary: createHistogram(),
+    judge,
     paused: false,
   };
   return {
     runs,
+    judge,
     targets,
     /** The only target, or the nth. */
     target: (index = 0): TestTarget => targets[index] ?? assert.fail(`no target ${index}`),
@@ -52,7 +59,6 @@ type Running = ReturnType<typeof running>;
 function observed(policies: readonly Running[], options: Partial<PolicyRunnerOptions> = {}): ObservedTap {
   const runner = new PolicyRunner({
     isOwnCopy: (request) => request.header(KEY) !== undefined,
-    compare: comparePair,
     keptBytes: 10_000,
     ...options,
   });
@@ -163,26 +169,17 @@ for (const [name, status, body, result] of outcomes) {
   }
 }
 
-test('what is compared is the whole exchange, and each mirror by itself', () => {
-  const pairs: Pair[] = [];
+test('what is judged is the whole exchange, with all copies of a policy', () => {
   const policy = running({ name: 'p' }, ['v2', 'v3']);
-  const tap = observed([policy], {
-    compare(pair) {
-      pairs.push({ ...pair, body: [Buffer.concat(pair.body)] });
-      return comparePair(pair);
-    },
-  });
+  const other = running({ name: 'q' }, ['v4']);
+  const tap = observed([policy, other]);
   tap.client(GET()).primary(OK('hello'));
   policy.target(1).last.answer(200, 'hello');
-  assert.equal(pairs.length, 0, 'while a copy is under way');
+  other.target(0).last.answer(200, 'hello');
+  assert.deepEqual(policy.judge.bodies, [], 'while a copy is under way');
   policy.target(0).last.answer(200, 'other');
-  assert.deepEqual(
-    pairs.map((pair) => [pair.policy, pair.mirror, String(pair.body[0])]),
-    [
-      ['p', 'v2', 'hello'],
-      ['p', 'v3', 'hello'],
-    ],
-  );
+  assert.deepEqual([policy.judge.bodies, policy.judge.seen], [['hello'], [['v2', 'v3']]]);
+  assert.deepEqual([other.judge.bodies, other.judge.seen], [['hello'], [['v4']]]);
   assert.deepEqual(
     [policy.pairs(0), policy.pairs(1)],
     [
@@ -190,6 +187,23 @@ test('what is compared is the whole exchange, and each mirror by itself', () => 
       { same: 1, different: 0, incomplete: 0 },
     ],
   );
+});
+
+test('a target gets only the requests that it wants', () => {
+  const policy = running();
+  const [first] = policy.runs.targets;
+  if (first === undefined) return assert.fail('no target');
+  const repeat = { ...first, role: 'repeat' as const, wants: () => false };
+  observed([{ ...policy, runs: { ...policy.runs, targets: [repeat] } }])
+    .client(GET())
+    .primary(OK());
+  assert.deepEqual([policy.target().copies, policy.refused()], [[], {}]);
+});
+
+test('the judge hears of writes that are held back', () => {
+  const policy = running();
+  observed([policy]).client(POST('/a/1?x=1', 'x'));
+  assert.deepEqual(policy.judge.writes, ['/a/1']);
 });
 
 test('a copy that fails leaves a pair incomplete; one that is given up makes none', () => {
@@ -371,7 +385,7 @@ test('a tap without a policy, and an exchange that nobody copies, leave nothing 
 
 test('policies may change while an exchange is under way', () => {
   const before = running({ writes: 'mirror' });
-  const runner = new PolicyRunner({ isOwnCopy: () => false, compare: comparePair, keptBytes: 1000 });
+  const runner = new PolicyRunner({ isOwnCopy: () => false, keptBytes: 1000 });
   runner.policies = [before.runs];
   const tap = new ObservedTap({ sink: runner }).open().client(UPLOAD);
   runner.policies = [];

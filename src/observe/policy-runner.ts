@@ -3,10 +3,10 @@ import { createHistogram, record } from '../kit/histogram.ts';
 import type { Histogram } from '../kit/histogram.ts';
 import { safeMethod } from '../model/method.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
-import type { Connection, NotMirroredReason, RequestHead } from '../model/exchange.ts';
+import type { Connection, Exchange, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
 import type { CompiledPolicy } from '../model/match.ts';
-import type { Pair, PairResult } from '../model/pair.ts';
+import type { PairCounts } from '../model/status.ts';
 import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
 /** Where copies of one policy go: a mirror, or the control. */
@@ -27,12 +27,41 @@ export interface RunningPolicy {
   readonly counts: PolicyCounts;
   /** How long the primary took for requests that match. */
   readonly primary: Histogram;
+  readonly judge: PolicyJudge;
   paused: boolean;
 }
 
 export interface RunningTarget {
   readonly target: CopyTarget;
+  /** `repeat`: the primary once more. */
+  readonly role: 'mirror' | 'control' | 'repeat';
+  /** Which of the policy's requests it gets; undefined: all. */
+  readonly wants: ((request: RequestHead) => boolean) | undefined;
   readonly counts: TargetCounts;
+}
+
+/** What becomes of a policy's answers. */
+export interface PolicyJudge {
+  /** A write is held back: what the mirror knows of its resource is old from now on. */
+  held(request: RequestHead): void;
+  /**
+   * The primary and all mirrors are done with a request. Counts the pair of each copy.
+   *
+   * @param body the primary's answer, content without framing, in the pieces it came in
+   * @param cut the answer was too long to be kept, or was not seen whole
+   */
+  settled(
+    exchange: Exchange,
+    body: readonly Uint8Array[],
+    cut: boolean,
+    copies: readonly SettledCopy[],
+  ): void;
+}
+
+export interface SettledCopy {
+  readonly running: RunningTarget;
+  /** Undefined: no copy was begun. */
+  readonly outcome: CopyOutcome | undefined;
 }
 
 export interface PolicyCounts {
@@ -43,7 +72,7 @@ export interface PolicyCounts {
 export interface TargetCounts {
   /** Requests that no copy was begun of, by reason. Those given up later are counted by the target itself. */
   readonly notMirrored: Record<NotMirroredReason, number>;
-  readonly pairs: { same: number; different: number; incomplete: number };
+  readonly pairs: Record<keyof PairCounts, number>;
   /** How long it took to answer copies. */
   readonly durations: Histogram;
 }
@@ -59,7 +88,6 @@ export function createTargetCounts(): TargetCounts {
 export interface PolicyRunnerOptions {
   /** Whether a request is a copy that this program made. */
   readonly isOwnCopy: (request: RequestHead) => boolean;
-  readonly compare: (pair: Pair) => PairResult;
   /** Answers of the primary kept for comparison, over all exchanges, bytes. */
   readonly keptBytes: number;
 }
@@ -68,6 +96,8 @@ export interface PolicyRunnerOptions {
 interface Attachment {
   readonly matched: RunningPolicy[];
   readonly copies: CopyInProgress[];
+  /** Copies that are not over. */
+  pending: number;
   readonly body: Uint8Array[];
   bodyBytes: number;
   /** The answer is too long to be kept, or was not seen whole. */
@@ -76,7 +106,7 @@ interface Attachment {
   over: boolean;
 }
 
-interface CopyInProgress {
+interface CopyInProgress extends SettledCopy {
   readonly policy: RunningPolicy;
   readonly running: RunningTarget;
   copy: Copy | undefined;
@@ -155,7 +185,7 @@ export class PolicyRunner implements ExchangeSink {
     if (!exchange.requestDone) for (const { copy } of attachment.copies) copy?.abort(abortReason(exchange));
     // Not before: the last abort would settle what is settled here.
     attachment.over = true;
-    if (attachment.copies.every(({ outcome }) => outcome !== undefined)) this.#settle(exchange, attachment);
+    if (attachment.pending === 0) this.#settle(exchange, attachment);
   }
 
   ambiguous(): void {
@@ -165,6 +195,7 @@ export class PolicyRunner implements ExchangeSink {
   #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {
     attachment.bodyLimit = Math.max(attachment.bodyLimit, policy.bodyBytes);
     for (const running of policy.targets) {
+      if (running.wants?.(exchange.request) === false) continue;
       const inProgress: CopyInProgress = { policy, running, copy: undefined, outcome: undefined };
       const started = running.target.copy({
         id: exchange.id,
@@ -179,6 +210,7 @@ export class PolicyRunner implements ExchangeSink {
       }
       inProgress.copy = started;
       attachment.copies.push(inProgress);
+      attachment.pending++;
     }
   }
 
@@ -190,28 +222,25 @@ export class PolicyRunner implements ExchangeSink {
   ): void {
     inProgress.outcome = outcome;
     inProgress.copy = undefined;
-    if (attachment.over && attachment.copies.every((copy) => copy.outcome !== undefined))
-      this.#settle(exchange, attachment);
+    attachment.pending--;
+    if (attachment.over && attachment.pending === 0) this.#settle(exchange, attachment);
   }
 
   /** The primary and every mirror are done with this request. */
   #settle(exchange: LiveExchange, attachment: Attachment): void {
-    for (const { policy, running, outcome } of attachment.copies) {
-      const { pairs } = running.counts;
-      if (outcome?.kind === 'not_mirrored') continue;
-      if (outcome?.kind !== 'answered' || exchange.incomplete !== undefined || attachment.cut) {
-        pairs.incomplete++;
-        continue;
-      }
+    const { copies, body, cut } = attachment;
+    for (const { running, outcome } of copies) {
+      if (outcome?.kind !== 'answered' || exchange.incomplete !== undefined || cut) continue;
       record(running.counts.durations, outcome.answer.endMicros - outcome.answer.startMicros);
-      const result = this.#options.compare({
-        policy: policy.name,
-        mirror: running.target.name,
-        exchange,
-        body: attachment.body,
-        answer: outcome.answer,
-      });
-      pairs[result]++;
+    }
+    // The copies of one policy stand together.
+    for (let from = 0; from < copies.length;) {
+      const policy = copies[from]?.policy;
+      let to = from + 1;
+      while (to < copies.length && copies[to]?.policy === policy) to++;
+      const all = from === 0 && to === copies.length;
+      policy?.judge.settled(exchange, body, cut, all ? copies : copies.slice(from, to));
+      from = to;
     }
     this.#forget(attachment);
     exchange.attachment = undefined;
@@ -235,7 +264,10 @@ function decide(
   if (!policy.included(request, connection)) return 'not_sampled';
   policy.counts.sampled++;
   if (request.method === 'CONNECT' || isWebSocket(request)) return 'upgrade';
-  if (policy.holdWrites && !safeMethod(request.method)) return 'unsafe_method';
+  if (policy.holdWrites && !safeMethod(request.method)) {
+    policy.judge.held(request);
+    return 'unsafe_method';
+  }
   return policy.paused ? 'paused' : undefined;
 }
 
@@ -244,7 +276,16 @@ function refuse({ targets }: RunningPolicy, reason: NotMirroredReason): void {
 }
 
 function createAttachment(): Attachment {
-  return { matched: [], copies: [], body: [], bodyBytes: 0, cut: false, bodyLimit: 0, over: false };
+  return {
+    matched: [],
+    copies: [],
+    pending: 0,
+    body: [],
+    bodyBytes: 0,
+    cut: false,
+    bodyLimit: 0,
+    over: false,
+  };
 }
 
 function isWebSocket(request: RequestHead): boolean {

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHistogram } from '../kit/histogram.ts';
-import { comparePair } from '../compare/bytes.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import { isOwnCopy } from '../mirror/marker.ts';
 import { compileMatcher } from '../model/match.ts';
@@ -14,6 +13,7 @@ import type { RunningPolicy, RunningTarget } from '../observe/policy-runner.ts';
 import { TapObserver } from '../observe/tap-observer.ts';
 import { TapeReader } from '../observe/tape-reader.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
+import { AnswerJudge } from './answer-judge.ts';
 import { closeCounted, mergeCounted } from './reports.ts';
 import type { Counted } from './reports.ts';
 import type { BreakerChange, ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
@@ -67,7 +67,6 @@ export class ObserverThread {
     this.#pacing = new Pacing(data.tape.ringBytes);
     this.#runner = new PolicyRunner({
       isOwnCopy: (request) => isOwnCopy(request, data.markerKey, Date.now()),
-      compare: comparePair,
       keptBytes: KEPT_BYTES,
     });
     this.#observer = new TapObserver({
@@ -153,7 +152,12 @@ export class ObserverThread {
           this.#onBreaker({ kind: 'breaker', policy: policy.name, mirror: one.name, open, reason });
         },
       });
-      return { settings: one, mirror, running: { target: mirror, counts: createTargetCounts() } };
+      const role = one === control ? ('control' as const) : ('mirror' as const);
+      return {
+        settings: one,
+        mirror,
+        running: { target: mirror, role, wants: undefined, counts: createTargetCounts() },
+      };
     });
     return {
       name: policy.name,
@@ -165,6 +169,7 @@ export class ObserverThread {
       bodyBytes: policy.limits.bodyBytes,
       counts: { matched: 0, sampled: 0 },
       primary: createHistogram(),
+      judge: new AnswerJudge(),
       paused: false,
       mirrors,
       control: control?.name,
