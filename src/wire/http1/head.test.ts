@@ -106,3 +106,27 @@ test('a response head tells version, status and reason', () => {
     assert.deepEqual(head.bytes, latin1(text));
   }
 });
+
+const answerHeads: readonly (readonly [
+  what: string,
+  left: string,
+  right: string,
+  differing: readonly string[] | undefined,
+])[] = [
+  ['the same', 'A: 1\r\nDate: x\r\n', 'A: 1\r\nDate: x\r\n', []],
+  ['names in another case and white space around values', 'a: 1\r\n', 'A:  1 \r\n', []],
+  ['two values', 'A: 1\r\nDate: x\r\nB: 2\r\n', 'A: 1\r\nDATE: y\r\nB: 22\r\n', ['date', 'b']],
+  ['another order', 'A: 1\r\nB: 2\r\n', 'B: 2\r\nA: 1\r\n', undefined],
+  ['one more', 'A: 1\r\n', 'A: 1\r\nB: 2\r\n', undefined],
+  ['none', '', '', []],
+];
+for (const [what, left, right, differing] of answerHeads) {
+  test(`tells which fields of two heads differ: ${what}`, () => {
+    const [a, b] = recordResponses(
+      [left, right].map((fields) => latin1(`HTTP/1.1 204 x\r\n${fields}\r\n`)),
+      ['GET', 'GET'],
+    ).heads;
+    assert.ok(a !== undefined && b !== undefined);
+    assert.deepEqual(a.differingFields(b), differing);
+  });
+}

@@ -2,6 +2,7 @@
 export const FIELDS_MAX = 1000;
 /** Numbers per field in `marks`: start and end of the name, start and end of the value. */
 export const MARKS_PER_FIELD = 4;
+const NO_NAMES: readonly string[] = [];
 
 /**
  * A message head: one string with an octet per code unit, and where its fields lie in it. Strings that it hands out are
@@ -80,6 +81,35 @@ abstract class Http1Head {
       if (this.nameIs(i, lowerName)) return this.value(i);
     }
     return undefined;
+  }
+
+  /**
+   * Lower-case names of the fields whose values differ, when both heads have the same fields in the same order; undefined
+   * when they do not. No string is made of what is equal.
+   */
+  differingFields(other: Http1Head): readonly string[] | undefined {
+    if (this.fieldCount !== other.fieldCount) return undefined;
+    let names: string[] | undefined;
+    for (let at = 0; at < this.marks.length; at += MARKS_PER_FIELD) {
+      if (!this.#samePart(other, at)) {
+        const name = this.name(at / MARKS_PER_FIELD).toLowerCase();
+        if (name !== other.name(at / MARKS_PER_FIELD).toLowerCase()) return undefined;
+      }
+      if (!this.#samePart(other, at + 2)) (names ??= []).push(this.name(at / MARKS_PER_FIELD).toLowerCase());
+    }
+    return names ?? NO_NAMES;
+  }
+
+  /** Whether the octets between the marks `at` and `at + 1` are the same. */
+  #samePart(other: Http1Head, at: number): boolean {
+    const start = this.marks[at] as number;
+    const otherStart = other.marks[at] as number;
+    const length = (this.marks[at + 1] as number) - start;
+    if (length !== (other.marks[at + 1] as number) - otherStart) return false;
+    for (let i = 0; i < length; i++) {
+      if (this.text.charCodeAt(start + i) !== other.text.charCodeAt(otherStart + i)) return false;
+    }
+    return true;
   }
 
   /** All fields in order of arrival, names as sent. */
