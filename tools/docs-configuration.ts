@@ -61,6 +61,7 @@ Editors complete and check it with [schema.json](schema.json): begin the file wi
 | size | bytes as a number, or \`64KiB\`, \`1MiB\`, \`2GiB\`, \`10MB\` |
 | percentage | \`50%\`, with its sign |
 | name | 1 to 63 lower-case letters, digits and \`. _ -\`, the first a letter or digit |
+| path of a difference | as findings show it: \`status\`, \`header.x-build\`, \`body.items[].price\` (\`[]\` are the elements of an array), \`body["odd name"]\`. \`*\` stands for one name, \`**\` at the end for any rest. In \`[ ]\` and \`{ }\` of YAML one with brackets needs quotes |
 | file | a path; relative ones start from the folder of the configuration file. Certificates and keys are checked when the file is read |
 
 Regular expressions are [RE2](https://github.com/google/re2/wiki/Syntax), for the whole value: they take time in proportion
@@ -92,6 +93,7 @@ The quick start needs no file. Its flags stand for this configuration, and go th
 | \`--percent N\` | \`policies[0].percent\` |
 | \`--sample-by KEY\` | \`policies[0].sampleBy\` |
 | \`--writes hold\\|mirror\` | \`policies[0].writes\` |
+| \`--ignore PATH\` | one of \`policies[0].compare.ignore\`; may be repeated |
 
 These hold over a file as well; a flag holds over its variable:
 
@@ -99,6 +101,7 @@ These hold over a file as well; a flag holds over its variable:
 |---|---|---|
 | \`--admin ADDRESS\\|off\` | | \`admin.listen\` |
 | | \`UNDERSTUDY_ADMIN_TOKEN\` | \`admin.token\` |
+| \`--store FILE\` | | \`store.file\`, starting from the working directory |
 | \`--log LEVEL[,FORMAT]\` | \`UNDERSTUDY_LOG\` | \`log.level\` and \`log.format\` |
 `;
 

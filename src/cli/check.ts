@@ -1,4 +1,5 @@
 import { parseCheckRequest } from '../config/check-request.ts';
+import { compareText } from '../config/compare-text.ts';
 import { renderCheck } from '../config/check-text.ts';
 import { checkRequest } from '../config/check.ts';
 import { settingsFromFlags } from '../config/flags.ts';
@@ -80,20 +81,23 @@ function print({ out }: Context, value: object): void {
   out.write(`${JSON.stringify(value)}\n`);
 }
 
-function overview({ listeners, policies, admin }: Settings): string {
+function overview({ listeners, policies, admin, store }: Settings): string {
   const lines = ['OK'];
   for (const { name, listen, primary } of listeners) {
     lines.push(
       `listener ${name}: ${addressText(listen)} → ${primary.endpoints.map(({ url }) => url).join(', ')}`,
     );
   }
-  for (const { name, mirrors, fraction, writes } of policies) {
+  for (const policy of policies) {
+    const { name, mirrors, fraction, writes } = policy;
     const percent = Number(((fraction.numerator / fraction.denominator) * 100).toPrecision(6));
     lines.push(
       `policy ${name}: ${percent} % → ${mirrors.map((mirror) => `${mirror.name} (${mirror.endpoint.url})`).join(', ')}; ` +
         (writes === 'hold' ? 'writes are held back' : 'writes are copied too'),
+      ...compareText(policy).map((line) => `  ${line}`),
     );
   }
   lines.push(`admin: ${admin.listen === undefined ? 'off' : addressText(admin.listen)}`);
+  lines.push(`store: ${store.file ?? 'in memory'}`);
   return `${lines.join('\n')}\n`;
 }

@@ -35,6 +35,17 @@ export const CONFIG_OPTIONS: readonly Option[] = [
     values: ['hold', 'mirror'],
     help: 'whether requests that may change something are held back (default) or copied',
   },
+  {
+    name: 'ignore',
+    value: 'PATH',
+    help: 'differences that say nothing: body.generatedAt, header.x-build, body.stats.**',
+    many: true,
+  },
+  {
+    name: 'store',
+    value: 'FILE',
+    help: 'SQLite file that verdicts and examples are kept in (default: in memory)',
+  },
   { name: 'admin', value: 'ADDRESS', help: 'where the admin API listens (default 127.0.0.1:9900), or off' },
   { name: 'log', value: 'LEVEL[,FORMAT]', help: 'debug, info, warn or error; auto, json or text' },
 ];
@@ -49,6 +60,8 @@ export function configFlags(input: Input): ConfigFlags {
     percent: valueOf(input, 'percent'),
     sampleBy: valueOf(input, 'sample-by'),
     writes: valueOf(input, 'writes'),
+    ignore: input.options['ignore'],
+    store: valueOf(input, 'store'),
     admin: valueOf(input, 'admin'),
     log: valueOf(input, 'log'),
   };

@@ -109,6 +109,12 @@ export function checkCookieName(text: string): string {
   throw mistake(`"${text.slice(0, 80)}" is not a cookie's name`, 'write cookie:session');
 }
 
+/** A field of a JSON object that elements are matched by. */
+export function checkFieldName(text: string): string {
+  if (text !== '' && text.length <= 256) return text;
+  throw mistake(`"${text.slice(0, 80)}" is not the name of a field`, 'write it like id or sku');
+}
+
 /** A bearer token (RFC 6750 §2.1), long enough not to be guessed. Never shown. */
 export function checkToken(text: string): string {
   if (text.length < 16)

@@ -66,6 +66,8 @@ test('every flag reaches its setting', () => {
       percent: '0.01',
       sampleBy: 'cookie:session',
       writes: 'mirror',
+      ignore: ['body.at', 'header.X-Build'],
+      store: 'understudy.db',
       admin: 'off',
       log: 'debug,json',
     },
@@ -82,6 +84,11 @@ test('every flag reaches its setting', () => {
   assert.deepEqual(policy.fraction, { numerator: 0.01, denominator: 100 });
   assert.deepEqual(policy.sampleBy, { kind: 'cookie', name: 'session' });
   assert.equal(policy.writes, 'mirror');
+  assert.deepEqual(
+    policy.compare.ignore.map(({ path }) => path),
+    ['body.at', 'header.x-build'],
+  );
+  assert.equal(settings.store.file, join(folder, 'understudy.db'));
   assert.equal(settings.admin.listen, undefined);
   assert.deepEqual(settings.log, { level: 'debug', format: 'json' });
 });
@@ -111,6 +118,13 @@ const refused: readonly (readonly [flags: ConfigFlags, problems: readonly RegExp
   [{ ...BASE, mirror: MIRROR, percent: '-1' }, [/^--percent: a number is wanted/]],
   [{ ...BASE, mirror: MIRROR, sampleBy: 'user' }, [/^--sample-by: "user" is not known/]],
   [{ ...BASE, mirror: MIRROR, writes: 'yes' }, [/^--writes: "yes" is not known/]],
+  [
+    { ...BASE, mirror: MIRROR, ignore: ['body.at', 'at'] },
+    [/^--ignore: policies\[0\]\.compare\.ignore\[1\]: "at" does not begin|^--ignore: "at" does not begin/],
+  ],
+  [{ ...BASE, ignore: ['body.at'] }, [/^--ignore: needs --mirror/]],
+  [{ ...BASE, store: '' }, [/^--store: "" is not a file/]],
+  [{ config: file, ignore: ['body.at'] }, [/^--ignore: does not go with --config/]],
   [{ ...BASE, admin: '9900' }, [/^--admin: "9900" has no host/]],
   [{ ...BASE, admin: '0.0.0.0:9900' }, [/^--admin: 0\.0\.0\.0:9900 can be reached/]],
   [{ ...BASE, log: 'loud' }, [/^--log: "loud" is not known/]],
@@ -165,6 +179,12 @@ test('a variable that is wrong is named, and a token is not shown', () => {
       return true;
     },
   );
+});
+
+test('the store of a flag holds over the file, and starts from the working directory', () => {
+  const elsewhere = join(folder, 'elsewhere');
+  const { settings } = settingsFromFlags({ config: file, store: 'understudy.db' }, {}, elsewhere);
+  assert.equal(settings.store.file, join(elsewhere, 'understudy.db'));
 });
 
 test('an empty variable counts as not set', () => {

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { Origin } from './flag-source.ts';
 import { flagSource } from './flag-source.ts';
 import { loadConfig, put, validate } from './load.ts';
@@ -8,7 +9,7 @@ import { diskSurroundings } from './surroundings.ts';
 
 /** The flags that stand for a configuration, as the user wrote them. Repeatable ones are lists. */
 export interface ConfigFlags {
-  /** A file. Of the other flags only `admin` and `log` go with it. */
+  /** A file. Of the other flags only `admin`, `log` and `store` go with it. */
   readonly config?: string | undefined;
   readonly listen?: string | undefined;
   /** URLs of the primary's endpoints. */
@@ -19,13 +20,17 @@ export interface ConfigFlags {
   readonly percent?: string | undefined;
   readonly sampleBy?: string | undefined;
   readonly writes?: string | undefined;
+  /** Paths of differences that say nothing. */
+  readonly ignore?: readonly string[] | undefined;
+  /** File that verdicts and examples are kept in. */
+  readonly store?: string | undefined;
   /** An address, or `off`. */
   readonly admin?: string | undefined;
   /** A level, a format, or both: `debug`, `json`, `debug,json`. */
   readonly log?: string | undefined;
 }
 
-type QuickStartFlag = Exclude<keyof ConfigFlags, 'config' | 'admin' | 'log'>;
+type QuickStartFlag = Exclude<keyof ConfigFlags, 'config' | 'admin' | 'log' | 'store'>;
 
 /** As they are written on the command line. */
 const FLAG_NAMES: Readonly<Record<QuickStartFlag, string>> = {
@@ -36,6 +41,7 @@ const FLAG_NAMES: Readonly<Record<QuickStartFlag, string>> = {
   percent: '--percent',
   sampleBy: '--sample-by',
   writes: '--writes',
+  ignore: '--ignore',
 };
 
 /** What the quick start calls the things that a file would name. */
@@ -45,7 +51,7 @@ const FORMATS: ReadonlySet<string> = new Set(['auto', 'json', 'text']);
 
 /**
  * Settings from flags and environment: those of the file that `--config` names, or of the quick start. `--admin`, `--log`,
- * `UNDERSTUDY_ADMIN_TOKEN` and `UNDERSTUDY_LOG` hold over the file; a flag holds over its variable.
+ * `--store`, `UNDERSTUDY_ADMIN_TOKEN` and `UNDERSTUDY_LOG` hold over the file; a flag holds over its variable.
  *
  * @param folder what relative paths in flags start from
  * @throws ConfigError with everything that is wrong; each problem names its flag, variable or line
@@ -55,7 +61,7 @@ export function settingsFromFlags(
   env: Readonly<Record<string, string | undefined>>,
   folder: string,
 ): LoadedConfig {
-  const overrides = overridesOf(flags, env);
+  const overrides = overridesOf(flags, env, folder);
   if (flags.config !== undefined) {
     refuseBoth(flags);
     return loadConfig(flags.config, env, overrides);
@@ -72,8 +78,14 @@ export function settingsFromFlags(
 function overridesOf(
   flags: ConfigFlags,
   env: Readonly<Record<string, string | undefined>>,
+  folder: string,
 ): readonly Override[] {
   const overrides: Override[] = [];
+  if (flags.store !== undefined) {
+    // Paths in a file start from its folder, this one does not. An empty one is for the schema to refuse.
+    const value = /^$|[\\/]$/.test(flags.store) ? flags.store : resolve(folder, flags.store);
+    overrides.push({ path: ['store', 'file'], name: '--store', value });
+  }
   if (flags.admin !== undefined)
     overrides.push({ path: ['admin', 'listen'], name: '--admin', value: flags.admin });
   const token = env['UNDERSTUDY_ADMIN_TOKEN'];
@@ -98,7 +110,7 @@ function refuseBoth(flags: ConfigFlags): void {
       problem(
         FLAG_NAMES[flag],
         `does not go with --config`,
-        'set it in the file; only --admin and --log hold over a file',
+        'set it in the file; only --admin, --log and --store hold over a file',
       ),
     ),
   );
@@ -113,6 +125,7 @@ function quickStartFlagsOf(flags: ConfigFlags): readonly QuickStartFlag[] {
     'percent',
     'sampleBy',
     'writes',
+    'ignore',
   ];
   return names.filter((flag) => {
     const value = flags[flag];
@@ -128,7 +141,7 @@ interface Written {
 /** The configuration that the quick start flags stand for, as a file would hold it. */
 function quickStart(flags: ConfigFlags): Written {
   requireFlags(flags);
-  const { listen, primary = [], mirror = [], control, percent, sampleBy, writes } = flags;
+  const { listen, primary = [], mirror = [], control, percent, sampleBy, writes, ignore = [] } = flags;
   const { listener: name, policy: policyName } = QUICK_START_NAMES;
   const listener = { name, listen, primary: { endpoints: primary } };
   const policy = {
@@ -138,6 +151,7 @@ function quickStart(flags: ConfigFlags): Written {
     ...(percent === undefined ? {} : { percent: numberOf(percent) }),
     ...(sampleBy === undefined ? {} : { sampleBy }),
     ...(writes === undefined ? {} : { writes }),
+    ...(ignore.length === 0 ? {} : { compare: { ignore } }),
   };
   return {
     value: { listeners: [listener], policies: mirror.length === 0 ? [] : [policy] },
@@ -149,6 +163,8 @@ function quickStart(flags: ConfigFlags): Written {
       { path: ['policies', 0, 'percent'], name: FLAG_NAMES.percent },
       { path: ['policies', 0, 'sampleBy'], name: FLAG_NAMES.sampleBy },
       { path: ['policies', 0, 'writes'], name: FLAG_NAMES.writes },
+      { path: ['policies', 0, 'compare', 'ignore'], name: FLAG_NAMES.ignore },
+      { path: ['policies', 0, 'compare', 'ignore'], name: FLAG_NAMES.ignore },
     ],
   };
 }

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
-import { UserError } from '../kit/errors.ts';
 import { formatSize } from '../kit/size.ts';
 import type { Limits, StopWhen } from '../model/policy.ts';
-import { duration, integer, number, section, size, text } from './value.ts';
+import { percentage } from './percentage.ts';
+import { duration, integer, number, section, size } from './value.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -141,18 +141,4 @@ export function stopWhenSchema(): z.ZodType<StopWhen> {
     windowMs: window,
     minimum,
   }));
-}
-
-/** A percentage with its sign, as a share: `50%` is 0.5. */
-function percentage(
-  note: { description: string; examples: string[] },
-  max: number,
-): z.ZodType<number, string> {
-  return text('percentage', note, (value) => {
-    const [, digits] = /^(\d{1,9}(?:\.\d{1,9})?)\s*%$/.exec(value.trim()) ?? [];
-    if (digits === undefined)
-      throw new UserError(`"${value.slice(0, 80)}" is not a percentage`, { hint: 'write it like 50%' });
-    if (Number(digits) > max) throw new UserError(`${value} is too much`, { hint: `at most ${max}%` });
-    return Number(digits) / 100;
-  });
 }

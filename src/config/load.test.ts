@@ -5,6 +5,8 @@ import { basename, join } from 'node:path';
 import { after, test } from 'node:test';
 import * as fc from 'fast-check';
 import { createTestSurroundings, golden } from '../../test/fixtures/config.ts';
+import { DEFAULT_COMPARE } from '../model/compare-settings.ts';
+import { DEFAULT_STORE } from '../model/settings.ts';
 import { MAX_CONFIG_BYTES, loadConfig, parseConfig } from './load.ts';
 import type { LoadedConfig } from './load.ts';
 import { ConfigError, renderProblems } from './problem.ts';
@@ -56,6 +58,13 @@ for (const name of yamlIn('bad')) {
 }
 
 const MINIMAL = readFileSync(join(FOLDER, 'good/minimal.yaml'), 'utf8');
+
+test('what is not written is as the model says', () => {
+  const policy = '\npolicies: [ { name: p, mirrors: [ { name: m, url: "http://m" } ] } ]\n';
+  const { settings } = parse(MINIMAL.replace(/^policies:.*$/m, '') + policy);
+  assert.deepEqual(settings.policies[0]?.compare, DEFAULT_COMPARE);
+  assert.deepEqual(settings.store, DEFAULT_STORE);
+});
 
 test('several workers cannot share a Unix socket', () => {
   const unix = MINIMAL.replace('127.0.0.1:8080', 'unix:/run/x.sock');
@@ -231,6 +240,17 @@ test('property: random values in the place of every key are accepted or refused,
     'control',
     'token',
     'limits',
+    'compare',
+    'ignore',
+    'keys',
+    'tolerance',
+    'noise',
+    'routes',
+    'templates',
+    'gate',
+    'latency',
+    'store',
+    'file',
     '__proto__',
     'toString',
   ];

@@ -1,31 +1,20 @@
 import type { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
-import { DEFAULT_COMPARE } from '../model/compare-settings.ts';
 import type { Fraction, Match, MirrorSettings, PathRewrite, Policy, SampleBy } from '../model/policy.ts';
 import type { ClientTls } from '../model/settings.ts';
 import { checkCookieName, checkHeaderName, checkName } from './checks.ts';
+import { compareSchema } from './compare-schema.ts';
 import { limitsSchema, stopWhenSchema } from './limits-schema.ts';
 import { endpointTls, urlSchema } from './listener-schema.ts';
 import { matchSchema } from './match-schema.ts';
+import type { Surroundings } from './surroundings.ts';
 import { rewriteSchema } from './rewrite-schema.ts';
 import type { WrittenRewrite } from './rewrite-schema.ts';
-import {
-  ALWAYS,
-  choice,
-  integer,
-  isSection,
-  later,
-  list,
-  metaOf,
-  nameOf,
-  number,
-  section,
-  text,
-} from './value.ts';
+import { ALWAYS, choice, integer, isSection, list, metaOf, nameOf, number, section, text } from './value.ts';
 
 const MAX_INT32 = 2_147_483_647;
 
-export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy> {
+export function policySchema(surroundings: Surroundings, clientTls: z.ZodType<ClientTls>): z.ZodType<Policy> {
   const match = matchSchema();
   const mirror = mirrorSchema(clientTls, undefined);
   return section({
@@ -121,7 +110,9 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
     stopWhen: stopWhenSchema()
       .prefault({})
       .meta({ description: 'The kill switch: pauses the policy by itself. Nothing is set by default.' }),
-    compare: later('the comparison of answers'),
+    compare: compareSchema(surroundings)
+      .prefault({})
+      .meta({ description: 'How answers are compared, and when the policy has passed or failed.' }),
   })
     .superRefine((policy: unknown, context) => {
       checkMirrorNames(policy, context);
@@ -134,6 +125,14 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
           input: policy,
           message: 'percent and fraction are both given\nkeep one of them',
           path: ['fraction'],
+        });
+      }
+      if (policy.control !== undefined && policy.compare.noise.repeat !== undefined) {
+        context.issues.push({
+          code: 'custom',
+          input: policy,
+          message: 'there is a control, which shows the noise already\nleave repeat out, or the control',
+          path: ['compare', 'noise', 'repeat'],
         });
       }
       const share: Fraction = fraction ?? { numerator: percent ?? 100, denominator: 100 };
@@ -151,7 +150,7 @@ export function policySchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Policy>
         rewrite: { ...rewrite, path: pathRewrite(rewrite.path, policy.matches, context) },
         limits: policy.limits,
         stopWhen: policy.stopWhen,
-        compare: DEFAULT_COMPARE,
+        compare: policy.compare,
       };
     });
 }

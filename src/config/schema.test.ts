@@ -28,7 +28,9 @@ test('every example in the reference is accepted, and every key is described', (
   using surroundings = createTestSurroundings();
   // Whatever a file is called, it holds what is asked for.
   const readText = (path: string): string =>
-    surroundings.readText(path.endsWith('.key') ? 'orders.key' : 'orders.crt');
+    surroundings.readText(
+      path.endsWith('.yaml') ? 'openapi.yaml' : path.endsWith('.key') ? 'orders.key' : 'orders.crt',
+    );
   let examples = 0;
   const described = new Set<string>();
   const all = new Set<string>();

@@ -1,11 +1,11 @@
 import type { z } from 'zod';
 import { addressText } from '../model/address.ts';
-import { DEFAULT_STORE } from '../model/settings.ts';
 import type { AdminSettings, ListenerSettings, Settings } from '../model/settings.ts';
 import { adminSchema, logSchema } from './admin-schema.ts';
 import { listenerSchema } from './listener-schema.ts';
 import { observerSchema } from './observer-schema.ts';
 import { policySchema } from './policy-schema.ts';
+import { storeSchema } from './store-schema.ts';
 import type { Surroundings } from './surroundings.ts';
 import { clientTlsSchema } from './tls-schema.ts';
 import { ALWAYS, duration, isSection, list, nameOf, section } from './value.ts';
@@ -30,7 +30,7 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
       { min: 1, max: 256 },
     ),
     policies: list(
-      policySchema(clientTls),
+      policySchema(surroundings, clientTls),
       {
         description: 'What is copied where. Without policies traffic is relayed and observed.',
         examples: [[{ name: 'orders-v2', mirrors: [{ name: 'v2', url: 'http://orders-v2:3000' }] }]],
@@ -44,15 +44,18 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
     observer: observerSchema()
       .prefault({})
       .meta({ description: 'The threads that decode, match, copy and compare, beside the live path.' }),
+    store: storeSchema(surroundings)
+      .prefault({})
+      .meta({ description: 'Where verdicts and examples of exchanges are kept.' }),
     drain: duration(
       { description: 'How long open connections may finish after SIGTERM.', examples: ['30s'] },
       { min: 0, max: 3600 * SECOND },
     ).prefault('30s'),
   })
     .superRefine((settings: unknown, context) => checkReferences(settings, context), ALWAYS)
-    .transform(({ listeners, policies, admin, log, observer, drain }, context): Settings => {
+    .transform(({ listeners, policies, admin, log, observer, store, drain }, context): Settings => {
       checkAddresses(listeners, admin, context);
-      return { admin, log, listeners, policies, observer, store: DEFAULT_STORE, drainMs: drain };
+      return { admin, log, listeners, policies, observer, store, drainMs: drain };
     });
 }
 

@@ -1,12 +1,13 @@
 import { addressText } from '../model/address.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
+import { compareWarnings } from './compare-warnings.ts';
 import { pathText } from './problem.ts';
 import type { Problem } from './problem.ts';
 import type { Source } from './source.ts';
 import { isSection } from './value.ts';
 
-interface Warning {
+export interface Warning {
   readonly path: readonly PropertyKey[];
   readonly message: string;
   readonly hint: string;
@@ -86,7 +87,7 @@ function policyWarnings(
       hint: 'set clientCa in the tls of the listener',
     });
   }
-  return warnings;
+  return [...warnings, ...compareWarnings(policy, path)];
 }
 
 function unverified(path: readonly PropertyKey[]): Warning {

@@ -19,6 +19,12 @@ export interface YamlDocument {
 export const MAX_DEPTH = 32;
 /** Words and signs; a file of a MiB that is a configuration has half as many. */
 const MAX_TOKENS = 300_000;
+export interface YamlLimits {
+  readonly depth: number;
+  /** Words and signs. */
+  readonly tokens: number;
+}
+
 /** Mistakes that are collected; what is no YAML at all has one in every word. */
 const MAX_MISTAKES = 200;
 
@@ -29,9 +35,12 @@ const TOO_DEEP = 'lists and sections are nested too deep';
  * composes its tokens into nodes is recursive and takes exponential time on some inputs that are nested deep enough to
  * exhaust the stack (65,000 times `? ` took minutes). So the depth is bounded between the two.
  */
-export function parseYamlDocument(text: string): YamlDocument {
+export function parseYamlDocument(
+  text: string,
+  limits: YamlLimits = { depth: MAX_DEPTH, tokens: MAX_TOKENS },
+): YamlDocument {
   const lines = new LineCounter();
-  if (!fewTokens(text)) {
+  if (!fewTokens(text, limits.tokens)) {
     return {
       document: undefined,
       mistakes: [{ message: 'this is too much for a configuration', start: 0, end: 1 }],
@@ -39,7 +48,7 @@ export function parseYamlDocument(text: string): YamlDocument {
     };
   }
   const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  const deep = offsetBelow(tokens, MAX_DEPTH);
+  const deep = offsetBelow(tokens, limits.depth);
   if (deep !== undefined) {
     return { document: undefined, mistakes: [{ message: TOO_DEEP, start: deep, end: deep + 1 }], lines };
   }
@@ -65,9 +74,9 @@ export function parseYamlDocument(text: string): YamlDocument {
   return { document: mistakes.length === 0 ? document : undefined, mistakes, lines };
 }
 
-function fewTokens(text: string): boolean {
+function fewTokens(text: string, most: number): boolean {
   let count = 0;
-  for (const _token of new Lexer().lex(text)) if (++count > MAX_TOKENS) return false;
+  for (const _token of new Lexer().lex(text)) if (++count > most) return false;
   return true;
 }
 

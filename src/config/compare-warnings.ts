@@ -1,0 +1,68 @@
+import { formatDuration } from '../kit/duration.ts';
+import type { Policy } from '../model/policy.ts';
+import { leastPairs } from './compare-text.ts';
+import type { Warning } from './warnings.ts';
+
+const DAY_MS = 86_400_000;
+/** More pairs than a rehearsal has. */
+const MANY_PAIRS = 1_000_000;
+
+/** What about the comparison of a policy is allowed and probably not meant. */
+export function compareWarnings(policy: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  return [...ignoreWarnings(policy, path), ...noiseWarnings(policy, path), ...gateWarnings(policy, path)];
+}
+
+function ignoreWarnings({ compare }: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  return compare.ignore.flatMap((rule, index) => {
+    if ((rule.path !== '**' && rule.path !== 'body.**') || rule.kinds.length > 0 || rule.route !== undefined)
+      return [];
+    const what = rule.path === '**' ? 'nothing is compared' : 'nothing in bodies is compared';
+    return [
+      {
+        path: [...path, 'compare', 'ignore', index],
+        message: `${what}: "${rule.path}" is every path there`,
+        hint: 'name the fields, or add kinds or a route',
+      },
+    ];
+  });
+}
+
+function noiseWarnings({ compare, control }: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  const { noise, routes } = compare;
+  const warnings: Warning[] = [];
+  if (noise.recognisers === 'off' && control === undefined && noise.repeat === undefined) {
+    warnings.push({
+      path: [...path, 'compare', 'noise', 'recognisers'],
+      message: 'nothing tells noise from change: every new id and timestamp is a difference',
+      hint: 'give a control, or repeat: 1%, or leave the recognisers on',
+    });
+  }
+  if (routes.templates.length > routes.limit) {
+    warnings.push({
+      path: [...path, 'compare', 'routes', 'limit'],
+      message: `${routes.templates.length} routes are known, and only ${routes.limit} are told apart`,
+      hint: 'raise routes.limit',
+    });
+  }
+  return warnings;
+}
+
+function gateWarnings({ compare, limits }: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  const { gate } = compare;
+  const pairs = leastPairs(gate);
+  const perSecond = limits.requestsPerSecond;
+  const ms = perSecond === undefined ? 0 : (pairs / perSecond) * 1000;
+  if (pairs <= MANY_PAIRS && ms <= DAY_MS) return [];
+  const key = gate.rate <= gate.mirrorErrors ? 'rate' : 'mirrorErrors';
+  const time =
+    ms > DAY_MS
+      ? `, which take ${formatDuration(Math.ceil(ms / DAY_MS) * DAY_MS)} at ${perSecond} per second`
+      : '';
+  return [
+    {
+      path: [...path, 'compare', 'gate', key],
+      message: `a pass takes ${pairs.toLocaleString('en')} pairs at the least${time}`,
+      hint: 'a share ten times as large needs a tenth of the pairs',
+    },
+  ];
+}
