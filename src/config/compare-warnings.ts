@@ -28,20 +28,13 @@ function ignoreWarnings({ compare }: Policy, path: readonly PropertyKey[]): read
 }
 
 function noiseWarnings({ compare, control }: Policy, path: readonly PropertyKey[]): readonly Warning[] {
-  const { noise, routes } = compare;
+  const { noise } = compare;
   const warnings: Warning[] = [];
   if (noise.recognisers === 'off' && control === undefined && noise.repeat === undefined) {
     warnings.push({
       path: [...path, 'compare', 'noise', 'recognisers'],
       message: 'nothing tells noise from change: every new id and timestamp is a difference',
       hint: 'give a control, or repeat: 1%, or leave the recognisers on',
-    });
-  }
-  if (routes.templates.length > routes.limit) {
-    warnings.push({
-      path: [...path, 'compare', 'routes', 'limit'],
-      message: `${routes.templates.length} routes are known, and only ${routes.limit} are told apart`,
-      hint: 'raise routes.limit',
     });
   }
   return warnings;

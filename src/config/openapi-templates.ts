@@ -3,7 +3,7 @@ import { checkTemplate, templateShape } from './route-template.ts';
 import { isSection } from './value.ts';
 
 /** Templates that are taken from one document; what comes after is left out, and the document refused. */
-export const MAX_OPENAPI_TEMPLATES = 5000;
+export const MAX_OPENAPI_TEMPLATES = 1500;
 /** Base paths of one operation: a document for many tenants lists a server for each. */
 const MAX_BASES = 16;
 
@@ -13,7 +13,7 @@ const METHODS = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'tr
  * The route templates of an OpenAPI 3 document (https://spec.openapis.org/oas/v3.1.1.html) or a Swagger 2 one: `GET
  * /v1/orders/{id}`, one for each operation and base path of its servers. The nearest servers count: the operation's, its
  * path's, the document's; their variables have their defaults. A path whose operations are not in the document itself
- * (`$ref`) has its template for every method. Segments that are a parameter in part (`{name}.json`) become one as a whole.
+ * (`$ref`) has its template for every method.
  *
  * @param document as JSON or YAML gives it
  * @param name the file's, for messages
@@ -80,16 +80,11 @@ function basePath(server: unknown): string {
   return path.split(/[?#]/, 1)[0] ?? '';
 }
 
-/** The path behind its base; a segment with a parameter in it is a parameter. */
+/** The path behind its base. */
 function joined(base: string, path: string): string {
   if (!path.startsWith('/')) return path;
   const root = base.replace(/^\.?\/*/, '').replace(/\/{1,64}$/, '');
-  return `${root === '' ? '' : '/'}${root}${path}`.split('/').map(wholeParameter).join('/');
-}
-
-function wholeParameter(segment: string): string {
-  const name = /\{([^{}]{1,64})\}/.exec(segment)?.[1];
-  return name === undefined ? segment : `{${name}}`;
+  return `${root === '' ? '' : '/'}${root}${path}`;
 }
 
 function checked(template: string, where: string): string {

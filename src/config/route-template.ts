@@ -2,10 +2,11 @@ import { UserError } from '../kit/errors.ts';
 import { checkPath } from './checks.ts';
 
 const METHOD = /^([A-Z][A-Z-]{0,19}) +(?=\/)/;
-const PARAMETER = /^\{[^{}/]{1,64}\}$/;
+const ROUTE = /^[A-Z][A-Z-]{0,19} \/[!-~]{0,1024}$/;
+const PARAMETER = /\{[^{}/]{1,64}\}/g;
 
 /**
- * A path template, `/api/orders/{id}`, with or without a method in front. A parameter is a whole segment.
+ * A path template, `/api/orders/{id}`, `/files/{name}.json` or `/static/**`, with or without a method in front.
  *
  * @throws UserError
  */
@@ -18,14 +19,11 @@ export function checkTemplate(text: string): string {
       hint: 'write /api/orders/{id} or GET /api/orders/{id}, the method in capitals',
     });
   }
-  const literal = path
-    .split('/')
-    .map((segment) => (PARAMETER.test(segment) ? 'x' : segment))
-    .join('/');
-  if (/[{}]/.test(literal)) {
-    throw new UserError('a parameter is a whole segment of the path', {
+  const literal = path.replaceAll(PARAMETER, 'x').replace(/(?<=\/)\*\*$/, 'x');
+  if (/[{}]|\*\*/.test(literal)) {
+    throw new UserError(`"${path.slice(0, 80)}" is not a path template`, {
       code: 'config',
-      hint: 'write /reports/{month} instead of /reports/{year}-{month}',
+      hint: 'a parameter is {name}, and ** stands only for everything below: /static/**',
     });
   }
   checkPath(literal);
@@ -33,12 +31,12 @@ export function checkTemplate(text: string): string {
 }
 
 /**
- * A route as findings and reports show it: `GET /api/orders/{id}`.
+ * A route as findings and reports show it, also one that was learned: `GET /api/orders/{id}`, `GET /**`.
  *
  * @throws UserError
  */
 export function checkRoute(text: string): string {
-  if (METHOD.test(text)) return checkTemplate(text);
+  if (ROUTE.test(text)) return text;
   throw new UserError(`"${text.slice(0, 80)}" is not a route`, {
     code: 'config',
     hint: 'write the method in capitals and the template as reports show it: GET /api/orders/{id}',

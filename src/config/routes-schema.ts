@@ -6,7 +6,7 @@ import { checkTemplate, templateShape } from './route-template.ts';
 import type { Surroundings } from './surroundings.ts';
 import { integer, list, section, text } from './value.ts';
 
-const MAX_TEMPLATES = 1000;
+const MAX_TEMPLATES = 500;
 
 export function routesSchema(surroundings: Surroundings): z.ZodType<RouteSettings> {
   return section({
@@ -15,7 +15,7 @@ export function routesSchema(surroundings: Surroundings): z.ZodType<RouteSetting
         'path template',
         {
           description: 'A path with parameters, with or without a method in front.',
-          examples: ['/api/orders/{id}', 'GET /api/orders/{id}'],
+          examples: ['/api/orders/{id}', 'GET /files/{name}.json', '/static/**'],
         },
         checkTemplate,
       ),
@@ -36,7 +36,8 @@ export function routesSchema(surroundings: Surroundings): z.ZodType<RouteSetting
     ).optional(),
     limit: integer(
       {
-        description: 'Routes that are told apart, per policy; the rest counts as one.',
+        description:
+          'Routes that are learned and told apart, per policy; the rest counts as one. Known ones do not count.',
         examples: [500],
       },
       { min: 1, max: 10_000 },
