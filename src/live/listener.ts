@@ -3,6 +3,9 @@ import type { Server, Socket } from 'node:net';
 import { systemClock } from '../kit/clock.ts';
 import type { Clock } from '../kit/clock.ts';
 import { messageOf, UserError } from '../kit/errors.ts';
+import { rawTcp } from '../kit/raw-tcp.ts';
+import type { RawSocket } from '../kit/raw-tcp.ts';
+import { Slab } from '../kit/slab.ts';
 import { removeStaleSocket } from '../kit/unix-socket.ts';
 import { LIVE_STAT } from '../model/live-stats.ts';
 import type { LiveStatName } from '../model/live-stats.ts';
@@ -15,8 +18,6 @@ import type { ArrivalEvents, Arrived } from './arrival.ts';
 import { Connector } from './connector.ts';
 import type { ConnectorEvents } from './connector.ts';
 import { encodeProxyHeader } from './proxy-protocol.ts';
-import { rawTcp } from './raw-tcp.ts';
-import type { RawSocket } from './raw-tcp.ts';
 import { Relay, reset, resetAfterFlush } from './relay.ts';
 import type { RelayHost, RelayStream } from './relay.ts';
 import { SlotPool } from './slots.ts';
@@ -60,6 +61,7 @@ const QUIET_MIN_TICKS = 2;
 /** One live worker's share of a listener: accepts, connects to the primary, relays. */
 export class LiveListener implements RelayHost, AsyncDisposable {
   tick = 0;
+  readonly slab = new Slab();
   readonly connector: Connector<Arrived>;
   readonly #options: LiveListenerOptions;
   readonly #server: Server;

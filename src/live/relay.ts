@@ -1,16 +1,19 @@
 import type { Socket } from 'node:net';
 import { epochMicros } from '../kit/clock.ts';
+import { RawSocket } from '../kit/raw-tcp.ts';
+import type { RawHandler } from '../kit/raw-tcp.ts';
+import type { Slab } from '../kit/slab.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { EndpointState } from './balance.ts';
-import { RawSocket } from './raw-tcp.ts';
-import type { RawHandler } from './raw-tcp.ts';
 import type { TapeTrack, TapeWriter } from './tape-writer.ts';
 
 /** Where a relay's bytes are shown to an observer, and counted. One per live worker; may change while relays live. */
 export interface RelayHost {
   /** Counts up once a sweep; a relay notes the value at its last byte. */
   readonly tick: number;
+  /** Where bytes are kept that may have to wait for the other side. */
+  readonly slab: Slab;
   /** The tape that a connection's bytes go to; undefined while nobody observes. */
   tapeOf(relay: Relay): TapeWriter | undefined;
   relayed(direction: Direction, bytes: number): void;
@@ -217,13 +220,13 @@ const RAW_CLIENT: RawHandler = {
   ...RAW_LIFE,
   data(socket, chunk) {
     const relay = relayOf(socket);
-    if (relay !== undefined) relay.transfer(socket, relay.upstream, FROM_CLIENT, chunk);
+    if (relay !== undefined) relay.transfer(socket, relay.upstream, FROM_CLIENT, relay.host.slab.copy(chunk));
   },
 };
 const RAW_PRIMARY: RawHandler = {
   ...RAW_LIFE,
   data(socket, chunk) {
     const relay = relayOf(socket);
-    if (relay !== undefined) relay.transfer(socket, relay.client, FROM_PRIMARY, chunk);
+    if (relay !== undefined) relay.transfer(socket, relay.client, FROM_PRIMARY, relay.host.slab.copy(chunk));
   },
 };

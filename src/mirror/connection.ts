@@ -1,6 +1,4 @@
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import type { Slab } from '../kit/slab.ts';
 import type { MirrorAnswer } from '../model/copy.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { ResponseDecoder } from '../wire/http1/decoder.ts';
@@ -10,6 +8,8 @@ import { JOIN_MAX_BYTES } from './copy-task.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Origin } from './origin.ts';
 import { Pieces } from './pieces.ts';
+import { openSocket } from './socket.ts';
+import type { MirrorSocket } from './socket.ts';
 import { responseClass } from './stats.ts';
 import type { CountedMirrorStats } from './stats.ts';
 
@@ -19,6 +19,8 @@ export interface ConnectionHost {
   readonly stats: CountedMirrorStats;
   readonly bodyBytesMax: number;
   readonly bufferBytesMax: number;
+  /** Where answers are kept. */
+  readonly slab: Slab;
   /** Microseconds since the Unix epoch. */
   readonly micros: () => number;
   /** The newest TLS session, to be resumed. */
@@ -46,7 +48,7 @@ export class Connection {
   idleSinceMs = 0;
   idleMs = IDLE_MS;
   readonly #host: ConnectionHost;
-  readonly #socket: Socket;
+  readonly #socket: MirrorSocket;
   readonly #decoder: ResponseDecoder;
   readonly #body = new Pieces();
   #tcpReady = false;
@@ -77,7 +79,23 @@ export class Connection {
       () => (this.#complete ? undefined : this.task?.request.head.method),
     );
     host.stats.connects++;
-    this.#socket = this.#connect();
+    this.#socket = openSocket(host.origin, host.session, {
+      connected: () => {
+        this.#tcpReady = true;
+      },
+      ready: () => this.#onReady(),
+      session: (fresh) => {
+        host.session = fresh;
+      },
+      data: (chunk) => this.#onData(chunk),
+      drained: () => this.#onDrain(),
+      ended: () => this.#onFin(),
+      failed: (tls) => this.#fail(this.#failureOf(tls)),
+      closed: () => {
+        this.#fail('closed');
+        host.closed(this);
+      },
+    });
   }
 
   /** Whether the mirror has been reached; a timeout before that is a connect timeout. */
@@ -107,8 +125,10 @@ export class Connection {
     const { task } = this;
     if (task === undefined || !this.#ready || this.#blocked) return;
     const head = task.takeOnlyHead();
-    if (head !== undefined) this.#write(task, head);
-    else this.#writeAll(task, task.take());
+    if (head !== undefined) {
+      this.#count(task, head.length);
+      this.#blocked = !this.#socket.writeLatin1(head);
+    } else this.#writeAll(task, task.take());
     if (this.#blocked) this.#countUnsent(this.#socket.writableLength);
   }
 
@@ -117,32 +137,6 @@ export class Connection {
     this.task = undefined;
     this.#release();
     this.#socket.destroy();
-  }
-
-  #connect(): Socket {
-    const { target, tls } = this.#host.origin;
-    const { session } = this.#host;
-    const socket =
-      tls === undefined ? connect(target) : connectTls({ ...target, ...tls, ...(session && { session }) });
-    socket.on('connect', () => {
-      this.#tcpReady = true;
-      if (tls === undefined) this.#onReady();
-    });
-    if (tls !== undefined) {
-      socket.on('secureConnect', () => this.#onReady());
-      socket.on('session', (fresh: Buffer) => {
-        this.#host.session = fresh;
-      });
-    }
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('drain', () => this.#onDrain());
-    socket.on('end', () => this.#onFin());
-    socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(this.#failureOf(error)));
-    socket.on('close', () => {
-      this.#fail('closed');
-      this.#host.closed(this);
-    });
-    return socket;
   }
 
   #onReady(): void {
@@ -161,28 +155,23 @@ export class Connection {
     if (first === undefined) return;
     let bytes = 0;
     for (const part of parts) bytes += part.length;
-    if (second === undefined) this.#write(task, first);
-    else if (bytes <= JOIN_MAX_BYTES) this.#write(task, Buffer.concat(parts, bytes));
-    else {
-      this.#socket.cork();
-      for (const part of parts) this.#write(task, part);
-      this.#socket.uncork();
-      this.#blocked = this.#socket.writableNeedDrain;
-    }
+    this.#count(task, bytes);
+    if (second === undefined) this.#blocked = !this.#socket.write(first);
+    else if (bytes <= JOIN_MAX_BYTES) this.#blocked = !this.#socket.write(Buffer.concat(parts, bytes));
+    else this.#blocked = !this.#socket.writeAll(parts);
   }
 
-  #write(task: CopyTask, bytes: Uint8Array): void {
+  #count(task: CopyTask, bytes: number): void {
     const { stats } = this.#host;
     if (!task.sent) {
       task.sent = true;
       stats.mirrored++;
       this.#startMicros = this.#host.micros();
     }
-    stats.bytesOut += bytes.length;
-    this.#blocked = !this.#socket.write(bytes);
+    stats.bytesOut += bytes;
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(chunk: Uint8Array): void {
     this.#host.stats.bytesIn += chunk.length;
     if (this.task === undefined) {
       // An answer that nobody asked for, such as 408 before closing.
@@ -223,8 +212,7 @@ export class Connection {
   #onBody(chunk: Uint8Array): void {
     if (this.task === undefined) return;
     const { stats, bodyBytesMax, bufferBytesMax } = this.#host;
-    // The socket gives every chunk memory of its own, so that a view of it can be kept.
-    this.#body.keep(chunk);
+    this.#body.copy(chunk, this.#host.slab);
     stats.bufferedBytes += chunk.length;
     if (this.#body.bytes > bodyBytesMax || stats.bufferedBytes > bufferBytesMax)
       this.#fail('answer_too_large');
@@ -277,9 +265,9 @@ export class Connection {
     else this.#host.failed(this, task, failure);
   }
 
-  #failureOf(error: NodeJS.ErrnoException): MirrorFailure {
+  #failureOf(tls: boolean): MirrorFailure {
     if (!this.#tcpReady) return 'connect';
-    return this.#ready && error.code?.startsWith('ERR_SSL') !== true ? 'reset' : 'tls';
+    return this.#ready && !tls ? 'reset' : 'tls';
   }
 
   #countUnsent(bytes: number): void {

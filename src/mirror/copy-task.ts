@@ -40,8 +40,8 @@ export class CopyTask implements Copy {
   sent = false;
   /** The live request is whole. */
   ended: boolean;
-  /** The head, and with it perhaps the beginning of the body, until it has gone out. */
-  head: Buffer | undefined = undefined;
+  /** The head until it has gone out, an octet for each character. */
+  head: string | undefined = undefined;
   /** What ends a chunked body, once the live request is whole. */
   lastChunk: Buffer | undefined = undefined;
   readonly #host: CopyHost;
@@ -122,10 +122,16 @@ export class CopyTask implements Copy {
   }
 
   #keep(chunk: Uint8Array): void {
+    const { head } = this;
     const first = this.#received === chunk.length;
-    if (first && this.head !== undefined && !this.chunked && chunk.length <= JOIN_MAX_BYTES) {
+    if (first && head !== undefined && !this.chunked && chunk.length <= JOIN_MAX_BYTES) {
       // A small request is one piece of memory, copied once: 2 µs less for 4 KiB.
-      this.head = Buffer.concat([this.head, chunk]);
+      this.head = undefined;
+      const message = Buffer.allocUnsafe(head.length + chunk.length);
+      message.write(head, 'latin1');
+      message.set(chunk, head.length);
+      this.#body = new Pieces();
+      this.#body.keep(message);
       return;
     }
     this.#body ??= new Pieces();
@@ -135,7 +141,7 @@ export class CopyTask implements Copy {
   /** Takes what can go out now, framed, in order. */
   take(): readonly Uint8Array[] {
     const parts: Uint8Array[] = [];
-    if (this.head !== undefined) parts.push(this.head);
+    if (this.head !== undefined) parts.push(Buffer.from(this.head, 'latin1'));
     this.head = undefined;
     const { chunked } = this;
     for (const piece of this.#body?.take() ?? []) parts.push(chunked ? encodeChunk(piece) : piece);
@@ -148,7 +154,7 @@ export class CopyTask implements Copy {
   }
 
   /** Takes the head if it is all there is: the usual copy needs no list. */
-  takeOnlyHead(): Buffer | undefined {
+  takeOnlyHead(): string | undefined {
     if (this.#length !== 0) return undefined;
     const { head } = this;
     this.head = undefined;

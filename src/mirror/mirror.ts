@@ -1,5 +1,6 @@
 import { epochMicros, systemClock } from '../kit/clock.ts';
 import type { Clock } from '../kit/clock.ts';
+import { Slab } from '../kit/slab.ts';
 import type { Copy, CopyOutcome, CopyRequest, MirrorAnswer } from '../model/copy.ts';
 import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
 import type { Limits, MirrorSettings, Policy, Rewrite } from '../model/policy.ts';
@@ -105,6 +106,7 @@ export class Mirror implements AsyncDisposable {
       stats: this.#stats,
       bodyBytesMax: limits.bodyBytes,
       bufferBytesMax: limits.bufferBytes,
+      slab: new Slab(),
       micros: options.micros ?? epochMicros,
       session: undefined,
       answered: (connection, task, answer, reusable) => this.#answered(connection, task, answer, reusable),

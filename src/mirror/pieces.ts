@@ -1,3 +1,5 @@
+import type { Slab } from '../kit/slab.ts';
+
 /** Pieces at least this long are kept as they are; shorter ones are put together. */
 const PIECE_MIN_BYTES = 1024;
 const BLOCK_BYTES = 4096;
@@ -18,10 +20,10 @@ export class Pieces {
     else this.#push(piece);
   }
 
-  /** Adds a copy of bytes that are only valid during the call. */
-  copy(chunk: Uint8Array): void {
+  /** Adds a copy of bytes that are only valid during the call. `slab`: where a short first piece is put. */
+  copy(chunk: Uint8Array, slab?: Slab): void {
     if (this.bytes > 0 && chunk.length < PIECE_MIN_BYTES) this.#append(chunk);
-    else this.#push(Uint8Array.prototype.slice.call(chunk));
+    else this.#push(slab?.copy(chunk) ?? Uint8Array.prototype.slice.call(chunk));
   }
 
   /** Hands everything out and begins anew. */

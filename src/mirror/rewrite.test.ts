@@ -42,10 +42,9 @@ function copied(
   wish: Wish = {},
   body: 'none' | 'chunked' | number = 'none',
 ): readonly string[] | undefined {
-  const bytes = compileRewrite(rewriteOf(wish), 'p/m', 'fallback:81').head(head, body, 'ID');
-  return bytes
-    ?.toString('latin1')
-    .replace(/\r\n\r\n$/, '')
+  return compileRewrite(rewriteOf(wish), 'p/m', 'fallback:81')
+    .head(head, body, 'ID')
+    ?.replace(/\r\n\r\n$/, '')
     .split('\r\n');
 }
 

@@ -20,9 +20,10 @@ export interface RequestRewriter {
    *
    * @param body what the copy's body will be, as in `CopyRequest`
    * @param id value of `x-understudy-id`
-   * @returns undefined when the request cannot be written without being open to more than one reading
+   * @returns the head, an octet for each character; undefined when the request cannot be written without being open to
+   *   more than one reading
    */
-  head(head: RequestHead, body: CopyRequest['body'], id: string): Buffer | undefined;
+  head(head: RequestHead, body: CopyRequest['body'], id: string): string | undefined;
   /** The end of a chunked body, with those trailer fields that a copy keeps and that can be sent. */
   lastChunk(trailers: readonly Field[] | undefined): Buffer;
 }
@@ -58,10 +59,7 @@ export function compileRewrite(rewrite: Rewrite, mirror: string, fallbackHost: s
       if (head === undefined || head.method === 'CONNECT') return undefined;
       const host = rewrite.host === 'preserve' ? head.authority || fallbackHost : rewrite.host;
       // Everything in it was read by the strict decoder, comes from checked settings, or is written here.
-      return Buffer.from(
-        `${head.method} ${targetOf(head)} HTTP/1.1\r\nHost: ${host}\r\n${keptLines(head, rules, NOTHING)}${lastLines}${framing(body)}${ID_HEADER}: ${id}\r\n\r\n`,
-        'latin1',
-      );
+      return `${head.method} ${targetOf(head)} HTTP/1.1\r\nHost: ${host}\r\n${keptLines(head, rules, NOTHING)}${lastLines}${framing(body)}${ID_HEADER}: ${id}\r\n\r\n`;
     },
     lastChunk: (trailers) => (trailers === undefined ? LAST_CHUNK : lastChunk(trailers, rules)),
   };

@@ -35,7 +35,7 @@ async function curl(...args: readonly string[]): Promise<string> {
     encoding: 'latin1',
   });
   // The only line that says when it was asked.
-  return stdout.replace(/^Date: .*\r\n/im, '');
+  return stdout.replace(/^Date: .*\r\n/gim, '');
 }
 
 function url(port: number): string {

@@ -174,7 +174,7 @@ test('the live path passes the same tests on the sockets of node:net', () => {
   const env: NodeJS.ProcessEnv = { ...process.env, UNDERSTUDY_SOCKETS: 'node' };
   delete env['NODE_TEST_CONTEXT'];
   const files = ['relay', 'listener', 'connector'].map((name) =>
-    join(import.meta.dirname, `${name}.test.ts`),
+    join(import.meta.dirname, '..', 'live', `${name}.test.ts`),
   );
   const { status, stdout } = spawnSync(process.execPath, ['--test', '--test-timeout=60000', ...files], {
     env,

@@ -23,32 +23,37 @@ export interface RawTaker {
 
 /** The part of Node's `TCP` handle that is used here. */
 interface TcpHandle {
-  onread: (this: TcpHandle, buffer: ArrayBuffer | undefined) => void;
+  onread: (this: TcpHandle) => void;
   onconnection: (this: TcpHandle, status: number, client: TcpHandle | undefined) => void;
   owner?: RawSocket;
   readStart(): number;
   readStop(): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  writeLatin1String(request: WriteRequest, text: string): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
   shutdown(request: ShutdownRequest): number;
   connect(request: ConnectRequest, ip: string, port: number): number;
   connect6(request: ConnectRequest, ip: string, port: number): number;
   setNoDelay(on: boolean): number;
-  getpeername(into: Partial<Address>): number;
-  getsockname(into: Partial<Address>): number;
-  reset(done: () => void): number;
-  close(done: () => void): void;
+  getpeername(into: SocketAddress): number;
+  getsockname(into: SocketAddress): number;
+  reset(): number;
+  close(): void;
 }
 
-interface Address {
-  readonly address: string;
-  readonly port: number;
+interface SocketAddress {
+  address: string | undefined;
+  family: string | undefined;
+  port: number | undefined;
 }
 
 interface Request {
   owner?: RawSocket | undefined;
 }
 interface WriteRequest extends Request {
-  bytes?: Uint8Array;
+  /** Kept from being collected while the kernel has not taken them. */
+  bytes?: Uint8Array | undefined;
+  length?: number;
   oncomplete?: (this: WriteRequest, status: number) => void;
 }
 interface ShutdownRequest extends Request {
@@ -69,7 +74,6 @@ interface StreamWrap {
   readonly ShutdownWrap: new () => ShutdownRequest;
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
-  readonly kArrayBufferOffset: number;
   readonly kLastWriteWasAsync: number;
 }
 
@@ -77,6 +81,7 @@ interface StreamWrap {
 export interface RawHandler {
   /** Only for connections that were made here. */
   connected?(socket: RawSocket): void;
+  /** The chunk is valid during the call only. */
   data(socket: RawSocket, chunk: Uint8Array): void;
   /** The peer has finished sending. */
   ended(socket: RawSocket): void;
@@ -89,6 +94,45 @@ export interface RawHandler {
 
 /** End of file, as libuv numbers it. */
 const EOF = -4095;
+/** As much as libuv would read at a time, bytes. */
+const RECEIVE_BYTES = 64 * 1024;
+
+/** What all connections of a thread share. */
+class Loop {
+  readonly tcp: TcpWrap;
+  readonly stream: StreamWrap;
+  /** Every read lands here: memory of its own for each would cost 0.8 µs. */
+  readonly received = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
+  /** A request object that was not needed: most writes are over when they return. */
+  spare: WriteRequest | undefined;
+  /** Node is calling us, and `settle` follows. */
+  entered = false;
+  #closing: RawSocket[] = [];
+
+  constructor(tcp: TcpWrap, stream: StreamWrap) {
+    this.tcp = tcp;
+    this.stream = stream;
+  }
+
+  /**
+   * Tells of the end of a socket when what is being done now is done. Cheaper by 2 µs than a callback of the handle's
+   * own, and no later: its descriptor is closed at once.
+   */
+  closed(socket: RawSocket): void {
+    if (this.#closing.push(socket) === 1 && !this.entered) process.nextTick(() => this.settle());
+  }
+
+  settle(): void {
+    this.entered = false;
+    while (this.#closing.length > 0) {
+      const closing = this.#closing;
+      this.#closing = [];
+      this.entered = true;
+      for (const socket of closing) socket.handler?.closed(socket);
+      this.entered = false;
+    }
+  }
+}
 
 /** One TCP connection; named like `net.Socket` in what a relay needs of both. Allows half-open. Begins paused. */
 export class RawSocket {
@@ -100,20 +144,22 @@ export class RawSocket {
   /** Bytes that the kernel has not taken yet. */
   writableLength = 0;
   readonly #handle: TcpHandle;
-  readonly #wrap: StreamWrap;
-  /** A request object that was not needed: most writes are over when they return. */
-  #spare: WriteRequest | undefined;
+  /** Of the thread that the connection belongs to. */
+  readonly loop: Loop;
   #reading = false;
   #readEnded = false;
-  #writeFinished = false;
+  /** Whether something has been written, and whether the next write must not wait for an acknowledgement of the last. */
+  #written = false;
+  #noDelay = false;
   #whenFlushed: (() => void) | undefined;
-  #peer: Partial<Address> | undefined;
+  #peer: SocketAddress | undefined;
 
-  constructor(handle: TcpHandle, wrap: StreamWrap) {
+  constructor(handle: TcpHandle, loop: Loop) {
     this.#handle = handle;
-    this.#wrap = wrap;
+    this.loop = loop;
     handle.owner = this;
     handle.onread = onRead;
+    handle.useUserBuffer(loop.received);
   }
 
   get remoteAddress(): string | undefined {
@@ -135,7 +181,7 @@ export class RawSocket {
   resume(): void {
     if (this.#reading || this.#readEnded || this.destroyed) return;
     this.#reading = true;
-    if (this.#handle.readStart() < 0) this.#fail();
+    if (this.#handle.readStart() < 0) this.#failSoon();
   }
 
   pause(): void {
@@ -151,22 +197,21 @@ export class RawSocket {
    */
   write(bytes: Uint8Array): boolean {
     if (this.destroyed || this.writableEnded) return false;
-    const request = this.#spare ?? new this.#wrap.WriteWrap();
-    this.#spare = undefined;
-    const failure = this.#handle.writeBuffer(request, bytes);
-    if (failure < 0) {
-      this.#fail();
-      return false;
-    }
-    if (this.#wrap.streamBaseState[this.#wrap.kLastWriteWasAsync] === 0) {
-      this.#spare = request;
-      return this.writableLength === 0;
-    }
-    request.owner = this;
-    request.bytes = bytes;
-    request.oncomplete = onWritten;
-    this.writableLength += bytes.length;
-    return false;
+    this.#beforeWrite();
+    const request = this.#request();
+    return this.#wrote(request, this.#handle.writeBuffer(request, bytes), bytes, bytes.length);
+  }
+
+  /**
+   * Sends a text, an octet for each character.
+   *
+   * @returns as `write`
+   */
+  writeLatin1(text: string): boolean {
+    if (this.destroyed || this.writableEnded) return false;
+    this.#beforeWrite();
+    const request = this.#request();
+    return this.#wrote(request, this.#handle.writeLatin1String(request, text), undefined, text.length);
   }
 
   /** Calls back as soon as nothing waits to be sent; not at all when the connection ends before that. */
@@ -184,17 +229,18 @@ export class RawSocket {
       this.destroy();
       return;
     }
-    const request = new this.#wrap.ShutdownWrap();
+    const request = new this.loop.stream.ShutdownWrap();
     request.owner = this;
     request.oncomplete = onShutdown;
-    if (this.#handle.shutdown(request) < 0) this.#fail();
+    if (this.#handle.shutdown(request) < 0) this.#failSoon();
   }
 
   /** Closes at once. */
   destroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
-    this.#handle.close(() => this.handler?.closed(this));
+    this.#handle.close();
+    this.loop.closed(this);
   }
 
   /** Sends what waits, then closes. */
@@ -207,18 +253,17 @@ export class RawSocket {
   resetAndDestroy(): void {
     if (this.destroyed) return;
     this.destroyed = true;
-    const closed = (): void => this.handler?.closed(this);
-    if (this.#handle.reset(closed) < 0) this.#handle.close(closed);
+    if (this.#handle.reset() < 0) this.#handle.close();
+    this.loop.closed(this);
   }
 
   /** For the functions below only. */
-  onRead(buffer: ArrayBuffer | undefined): void {
-    const { streamBaseState, kReadBytesOrError, kArrayBufferOffset } = this.#wrap;
-    const bytes = streamBaseState[kReadBytesOrError] ?? 0;
+  onRead(): void {
+    const { stream, received } = this.loop;
+    const bytes = stream.streamBaseState[stream.kReadBytesOrError] ?? 0;
     if (this.destroyed || bytes === 0) return;
     if (bytes > 0) {
-      if (buffer !== undefined)
-        this.handler?.data(this, new Uint8Array(buffer, streamBaseState[kArrayBufferOffset], bytes));
+      this.handler?.data(this, new Uint8Array(received.buffer, 0, bytes));
       return;
     }
     if (bytes !== EOF) {
@@ -227,8 +272,10 @@ export class RawSocket {
     }
     this.#readEnded = true;
     this.#reading = false;
+    // A peer that ends after we have: closing sends our own end if it has not left yet.
+    const through = this.writableEnded && this.writableLength === 0;
     this.handler?.ended(this);
-    if (this.#writeFinished) this.destroy();
+    if (through) this.destroy();
   }
 
   onWritten(bytes: number, status: number): void {
@@ -251,18 +298,59 @@ export class RawSocket {
       this.#fail();
       return;
     }
-    this.#writeFinished = true;
     if (this.#readEnded) this.destroy();
   }
 
   onConnected(status: number): void {
     if (this.destroyed) return;
-    if (status < 0) {
-      this.#fail();
-      return;
-    }
+    if (status < 0) this.#fail();
+    else this.handler?.connected?.(this);
+  }
+
+  #beforeWrite(): void {
+    if (this.#written) this.#sendAtOnce();
+    else this.#written = true;
+  }
+
+  /**
+   * TCP_NODELAY, from the second write on: the first finds nothing unacknowledged and goes out anyway, and where it is
+   * the only one a system call is saved.
+   */
+  #sendAtOnce(): void {
+    if (this.#noDelay) return;
+    this.#noDelay = true;
     this.#handle.setNoDelay(true);
-    this.handler?.connected?.(this);
+  }
+
+  #request(): WriteRequest {
+    const request = this.loop.spare ?? new this.loop.stream.WriteWrap();
+    this.loop.spare = undefined;
+    return request;
+  }
+
+  #wrote(request: WriteRequest, failure: number, bytes: Uint8Array | undefined, length: number): boolean {
+    if (failure < 0) {
+      this.#failSoon();
+      return false;
+    }
+    const { streamBaseState, kLastWriteWasAsync } = this.loop.stream;
+    if (streamBaseState[kLastWriteWasAsync] === 0) {
+      this.loop.spare = request;
+      return this.writableLength === 0;
+    }
+    // Its rest goes out in pieces.
+    this.#sendAtOnce();
+    request.owner = this;
+    request.bytes = bytes;
+    request.length = length;
+    request.oncomplete = onWritten;
+    this.writableLength += length;
+    return false;
+  }
+
+  /** What fails at once is told later: whoever writes is in the middle of something. */
+  #failSoon(): void {
+    process.nextTick(() => this.#fail());
   }
 
   #fail(): void {
@@ -272,33 +360,50 @@ export class RawSocket {
   }
 
   /** Asked for once: it costs a system call. */
-  #remote(): Partial<Address> {
+  #remote(): SocketAddress {
     this.#peer ??= this.#end('getpeername');
     return this.#peer;
   }
 
-  #end(which: 'getpeername' | 'getsockname'): Partial<Address> {
-    const address: Partial<Address> = {};
+  #end(which: 'getpeername' | 'getsockname'): SocketAddress {
+    // With its fields there already it is filled in at half the cost.
+    const address: SocketAddress = { address: undefined, family: undefined, port: undefined };
     if (!this.destroyed) this.#handle[which](address);
     return address;
   }
 }
 
 // One function each for all connections.
-function onRead(this: TcpHandle, buffer: ArrayBuffer | undefined): void {
-  this.owner?.onRead(buffer);
+function onRead(this: TcpHandle): void {
+  const { owner } = this;
+  if (owner === undefined) return;
+  owner.loop.entered = true;
+  owner.onRead();
+  owner.loop.settle();
 }
 
 function onWritten(this: WriteRequest, status: number): void {
-  this.owner?.onWritten(this.bytes?.length ?? 0, status);
+  const { owner } = this;
+  if (owner === undefined) return;
+  owner.loop.entered = true;
+  owner.onWritten(this.length ?? 0, status);
+  owner.loop.settle();
 }
 
 function onShutdown(this: ShutdownRequest, status: number): void {
-  this.owner?.onShutdown(status);
+  const { owner } = this;
+  if (owner === undefined) return;
+  owner.loop.entered = true;
+  owner.onShutdown(status);
+  owner.loop.settle();
 }
 
 function onConnect(this: ConnectRequest, status: number): void {
-  this.owner?.onConnected(status);
+  const { owner } = this;
+  if (owner === undefined) return;
+  owner.loop.entered = true;
+  owner.onConnected(status);
+  owner.loop.settle();
 }
 
 /** Undefined where this Node does not have what is needed, or `UNDERSTUDY_SOCKETS=node` asks for `node:net`. */
@@ -315,6 +420,7 @@ function load(): RawTcp | undefined {
     return undefined;
   }
   if (!fits(tcp, stream)) return undefined;
+  const loop = new Loop(tcp, stream);
   return {
     accept(server, { wanted, accepted }) {
       const { _handle: handle } = server as unknown as { readonly _handle: TcpHandle | null };
@@ -325,13 +431,14 @@ function load(): RawTcp | undefined {
           onconnection.call(handle, status, client);
           return;
         }
-        client.setNoDelay(true);
-        accepted(new RawSocket(client, stream));
+        loop.entered = true;
+        accepted(new RawSocket(client, loop));
+        loop.settle();
       };
     },
     connect(ip, port) {
       const handle = new tcp.TCP(tcp.constants.SOCKET);
-      const socket = new RawSocket(handle, stream);
+      const socket = new RawSocket(handle, loop);
       const request = new tcp.TCPConnectWrap();
       request.owner = socket;
       request.oncomplete = onConnect;
@@ -339,7 +446,7 @@ function load(): RawTcp | undefined {
         ? handle.connect6(request, ip, port)
         : handle.connect(request, ip, port);
       // Whoever asked has to be able to say who is to be told.
-      if (status < 0) process.nextTick(() => socket.onConnected(status));
+      if (status < 0) process.nextTick(() => onConnect.call(request, status));
       return socket;
     },
   };
@@ -350,7 +457,9 @@ function fits(tcp: TcpWrap, stream: StreamWrap): boolean {
   const methods = [
     'readStart',
     'readStop',
+    'useUserBuffer',
     'writeBuffer',
+    'writeLatin1String',
     'shutdown',
     'connect',
     'connect6',
@@ -367,9 +476,7 @@ function fits(tcp: TcpWrap, stream: StreamWrap): boolean {
     typeof stream.WriteWrap === 'function' &&
     typeof stream.ShutdownWrap === 'function' &&
     stream.streamBaseState instanceof Int32Array &&
-    [stream.kReadBytesOrError, stream.kArrayBufferOffset, stream.kLastWriteWasAsync].every(
-      Number.isInteger,
-    ) &&
+    [stream.kReadBytesOrError, stream.kLastWriteWasAsync].every(Number.isInteger) &&
     Number.isInteger(tcp.constants.SOCKET)
   );
 }
