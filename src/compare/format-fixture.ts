@@ -1,5 +1,5 @@
 import { DEFAULT_COMPARE } from '../model/compare-settings.ts';
-import { parseParameters } from './field-parameters.ts';
+import { createContent } from './content.ts';
 import { alike } from './volatile/alike.ts';
 import type { CompareLimits } from '../model/compare-settings.ts';
 import type { Answer, Difference } from '../model/difference.ts';
@@ -51,19 +51,9 @@ export function collectingContext(options: CollectingOptions = {}): CollectingCo
   return { context, found, shown: () => found.map(({ kind, path }) => `${kind} ${path}`) };
 }
 
-/** A body with its Content-Type; text is UTF-8. */
+/** A body with its Content-Type. */
 export function contentOf(body: string | Uint8Array, contentType = ''): Content {
-  const bytes = Buffer.from(body);
-  const { value, parameters } = parseParameters(contentType);
-  return {
-    bytes,
-    mediaType: value.toLowerCase(),
-    parameter: (name) => parameters.get(name),
-    text: () => {
-      const text = bytes.toString();
-      return Buffer.from(text).equals(bytes) ? text : undefined;
-    },
-  };
+  return createContent(Buffer.from(body), contentType);
 }
 
 export function answerOf(
