@@ -6,7 +6,12 @@ import { ROUTES } from './routes.ts';
 interface Operation {
   readonly operationId: string;
   readonly security?: readonly unknown[];
-  readonly parameters?: readonly { readonly name: string }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: object;
+    readonly required?: boolean;
+  }[];
   readonly requestBody?: object;
   readonly responses: Readonly<Record<string, { readonly content: object }>>;
 }
@@ -38,6 +43,25 @@ test('names path parameters, bodies, problems and what is open', () => {
   ok('application/problem+json' in (pause?.responses['default']?.content ?? {}));
   deepEqual(document.paths['/healthz']?.['get']?.security, []);
   equal(document.paths['/metrics']?.['get']?.security, undefined);
+});
+
+test('describes the parameters of queries as they are checked', () => {
+  const parameters = document.paths['/api/v1/differences']?.['get']?.parameters ?? [];
+  const schemaOf = (name: string): object | undefined =>
+    parameters.find((parameter) => parameter.name === name && parameter.in === 'query')?.schema;
+  deepEqual(schemaOf('limit'), { default: 50, type: 'integer', minimum: 1, maximum: 500 });
+  deepEqual(schemaOf('risk'), { type: 'string', enum: ['low', 'medium', 'high'] });
+  deepEqual(schemaOf('fails'), { type: 'boolean' });
+  deepEqual(schemaOf('policy'), { type: 'string', maxLength: 1024 });
+  ok(parameters.every(({ required }) => required === undefined));
+  const ignore = document.paths['/api/v1/policies/{name}/differences/{finding}/ignore']?.['post'];
+  deepEqual(
+    ignore?.parameters?.map((parameter) => [parameter.name, parameter.in, parameter.required]),
+    [
+      ['name', 'path', true],
+      ['finding', 'path', true],
+    ],
+  );
 });
 
 test('every reference leads somewhere', () => {

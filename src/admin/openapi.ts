@@ -29,16 +29,12 @@ export function openapiDocument(routes: readonly Route[], version: string): obje
 }
 
 function operation(route: Route): object {
-  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
+  const parameters = [...pathParameters(route), ...queryParameters(route)];
   return {
     operationId: operationId(route),
     summary: route.summary,
     ...(route.open === true ? { security: [] } : {}),
-    ...(names.length === 0
-      ? {}
-      : {
-          parameters: names.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-        }),
+    ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
       : { requestBody: { content: { 'application/json': { schema: jsonSchema(route.body) } } } }),
@@ -52,6 +48,22 @@ function operation(route: Route): object {
   };
 }
 
+function pathParameters({ path }: Route): readonly object[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
+    name,
+    in: 'path',
+    required: true,
+    schema: { type: 'string' },
+  }));
+}
+
+function queryParameters({ query = {} }: Route): readonly object[] {
+  return Object.entries(query).map(([name, schema]) => {
+    const { description, ...rest } = jsonSchema(schema, 'input');
+    return { name, in: 'query', ...(description === undefined ? {} : { description }), schema: rest };
+  });
+}
+
 function response(answer: Answer): object {
   const schema = answer.schema === undefined ? {} : { schema: jsonSchema(answer.schema) };
   return { description: answer.description, content: { [answer.type]: schema } };
@@ -63,7 +75,7 @@ function operationId(route: Route): string {
   return [route.method.toLowerCase(), ...words].filter((word) => word !== '').join('-');
 }
 
-function jsonSchema(schema: z.ZodType): object {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema);
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output' = 'output') {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io });
   return rest;
 }

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { AdminSource } from '../model/runtime.ts';
+import type { QueryShape } from './query.ts';
 
 /** One operation of the API as data: the server serves it and the OpenAPI document describes it. */
 export interface Route {
@@ -9,10 +10,12 @@ export interface Route {
   readonly summary: string;
   /** Open to callers without the token. */
   readonly open?: boolean;
+  /** Parameters of the query, which the handler reads. Without them the query is ignored. */
+  readonly query?: QueryShape;
   /** JSON that may be sent; nothing sent counts as `{}`. */
   readonly body?: z.ZodType;
   readonly answers: readonly Answer[];
-  readonly handle: (call: Call) => Reply;
+  readonly handle: (call: Call) => Reply | Promise<Reply>;
 }
 
 export interface Answer {
@@ -24,6 +27,8 @@ export interface Answer {
 
 export interface Call {
   readonly source: AdminSource;
+  /** As requested: path and query. */
+  readonly target: string;
   /** Decoded path parameters by name. */
   readonly params: Readonly<Record<string, string>>;
   /** What `body` of the route has read. */

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { EXPOSITION_TYPE } from '../kit/exposition.ts';
-import type { AdminSource } from '../model/runtime.ts';
 import { openapiDocument } from './openapi.ts';
-import { ApiProblem } from './problem.ts';
-import type { Reply, Route } from './route.ts';
+import { RECORDING_ROUTES } from './recording-routes.ts';
+import { JSON_TYPE, json, policyOf } from './reply.ts';
+import type { Route } from './route.ts';
 import { pauseSchema, policySchema, readinessSchema, summarySchema, tapSchema } from './schemas.ts';
+import { VERDICT_ROUTES } from './verdict-routes.ts';
 
-const JSON_TYPE = 'application/json';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 
 export const ROUTES: readonly Route[] = [
@@ -61,6 +61,8 @@ export const ROUTES: readonly Route[] = [
       return json(policyOf(source, name));
     },
   },
+  ...VERDICT_ROUTES,
+  ...RECORDING_ROUTES,
   {
     method: 'GET',
     path: '/api/v1/events',
@@ -106,13 +108,3 @@ export const ROUTES: readonly Route[] = [
     },
   },
 ];
-
-function json(value: unknown, status = 200): Reply {
-  return { kind: 'text', status, type: JSON_TYPE, text: `${JSON.stringify(value)}\n` };
-}
-
-function policyOf(source: AdminSource, name: string | undefined) {
-  const policy = source.policies().find((one) => one.name === name);
-  if (policy === undefined) throw new ApiProblem(404, `There is no policy "${name}".`);
-  return policy;
-}

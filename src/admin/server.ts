@@ -119,14 +119,15 @@ function createListener(
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const method = request.method ?? 'GET';
-    const { route, params, allow } = findRoute(ROUTES, method, request.url ?? '/');
+    const target = request.url ?? '/';
+    const { route, params, allow } = findRoute(ROUTES, method, target);
     guard({ method, headers: request.headers, open: route?.open === true });
     if (route === undefined) {
       if (allow.length === 0) throw new ApiProblem(404, 'There is nothing here; see /api/v1/openapi.json.');
       throw new ApiProblem(405, `Only ${allow.join(', ')}.`, { allow: allow.join(', ') });
     }
     const body = route.method === 'POST' ? await readBody(request, route.body, limits.bodyBytes) : undefined;
-    const reply = route.handle({ source, params, body });
+    const reply = await route.handle({ source, target, params, body });
     if (reply.kind === 'text') send(response, reply.status, reply.type, reply.text);
     else await sendEvents(response);
   }

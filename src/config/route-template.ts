@@ -2,7 +2,7 @@ import { UserError } from '../kit/errors.ts';
 import { checkPath } from './checks.ts';
 
 const METHOD = /^([A-Z][A-Z-]{0,19}) +(?=\/)/;
-const ROUTE = /^[A-Z][A-Z-]{0,19} \/[!-~]{0,1024}$/;
+const ROUTE = /^[A-Z][A-Z-]{0,19} (?:\/[!-~]{0,1024}|\(other\))$/;
 const PARAMETER = /\{[^{}/]{1,64}\}/g;
 
 /**
@@ -31,7 +31,7 @@ export function checkTemplate(text: string): string {
 }
 
 /**
- * A route as findings and reports show it, also one that was learned: `GET /api/orders/{id}`, `GET /**`.
+ * A route as findings and reports show it, also one that was learned: `GET /api/orders/{id}`, `GET (other)`.
  *
  * @throws UserError
  */
