@@ -63,6 +63,8 @@ export interface RouteTally {
 export interface Discordance {
   mirrorOnly: number;
   referenceOnly: number;
+  /** Those of `mirrorOnly` whose pair had no reference while others have one (`noise: repeat`): they prove nothing. */
+  unreferenced?: number;
 }
 
 /** For each risk: pairs where the worst difference that only the mirror (only the reference) has is of that class. */

@@ -1,0 +1,19 @@
+/**
+ * The e-Benjamini-Hochberg procedure: which of `m` hypotheses are rejected so that the expected share of false ones among
+ * them is at most α, however the e-values depend on each other. Rejected are the k largest, with the largest k whose k-th
+ * e-value is at least m/(α k). Source: Wang and Ramdas 2022, "False discovery rate control with e-values".
+ *
+ * E-values that are not given count as 0. Weighted e-values (w E with Σ w <= m) go in as they are (there, §5).
+ *
+ * @param logEvalues natural logs
+ * @returns log of the smallest e-value that is rejected; Infinity when none is
+ */
+export function eBhThreshold(logEvalues: readonly number[], m: number, alpha: number): number {
+  const sorted = logEvalues.filter((log) => log > 0).toSorted((left, right) => right - left);
+  const needed = Math.log(m / alpha);
+  for (let k = sorted.length; k > 0; k--) {
+    const threshold = needed - Math.log(k);
+    if ((sorted[k - 1] ?? 0) >= threshold) return threshold;
+  }
+  return Number.POSITIVE_INFINITY;
+}
