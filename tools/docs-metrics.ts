@@ -35,6 +35,10 @@ ${table([['metric', 'type', 'labels', 'meaning'], ...rows])}
   \`writes: hold\`: a rehearsal without them says nothing about writes.
 - **The mirror.** \`understudy_mirror_failures_total\`, \`understudy_mirror_responses_total{class="5xx"}\`,
   \`understudy_mirror_breaker_open\` and \`understudy_policy_paused\`.
+- **The verdict.** \`understudy_verdict_state{state="fail"} == 1\` is proof of a difference that the gate does not allow, and
+  \`understudy_findings\` says how many there are. \`understudy_pairs_incomplete_total\` are pairs that could not be compared.
+- **The store.** \`understudy_store_failing\` and \`rate(understudy_store_dropped_total[5m])\`: verdicts go on in memory, and examples
+  are lost.
 - **Ourselves.** \`rate(understudy_observer_restarts_total[1h]) > 0\` is a fault of ours that users did not notice.
 `;
 }

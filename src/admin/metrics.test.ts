@@ -1,6 +1,8 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { exampleMirror, examplePolicy, exampleSummary, exampleTap } from '../../test/fixtures/status.ts';
+import { exampleStore } from '../../test/fixtures/admin-source.ts';
+import { exampleMirrorVerdict, exampleVerdict } from '../../test/fixtures/verdict.ts';
 import type { Histogram } from '../kit/histogram.ts';
 import { createHistogram, record } from '../kit/histogram.ts';
 import { METRICS } from '../model/metrics.ts';
@@ -17,6 +19,8 @@ const input: MetricsInput = {
   summary: exampleSummary,
   taps: [exampleTap],
   policies: [examplePolicy],
+  verdicts: [exampleVerdict({ mirrors: [exampleMirrorVerdict({ turnedAway: { findings: 3, routes: 0 } })] })],
+  store: exampleStore,
   durations: [{ role: 'primary', policy: '', histogram: histogramOf(100, 256, 257, 1_000_000, 500_000_000) }],
 };
 
@@ -51,6 +55,20 @@ const cases: readonly (readonly [series: string, value: number])[] = [
   ['understudy_compared_total{policy="orders-v2",mirror="v2",result="different"}', 7],
   ['understudy_policy_paused{policy="orders-v2"}', 0],
   ['understudy_config_reloads_total{result="reloaded"}', 1],
+  ['understudy_verdict_state{policy="orders-v2",mirror="v2",state="fail"}', 1],
+  ['understudy_verdict_state{policy="orders-v2",mirror="v2",state="pass"}', 0],
+  ['understudy_verdict_state{policy="orders-v2",mirror="v2",state="undecided"}', 0],
+  ['understudy_findings{policy="orders-v2",mirror="v2",risk="high"}', 1],
+  // Another one follows from held writes.
+  ['understudy_findings{policy="orders-v2",mirror="v2",risk="medium"}', 1],
+  // One is not proven.
+  ['understudy_findings{policy="orders-v2",mirror="v2",risk="low"}', 0],
+  ['understudy_findings_turned_away_total{policy="orders-v2",mirror="v2"}', 3],
+  ['understudy_pairs_incomplete_total{policy="orders-v2",mirror="v2",reason="body_cut"}', 12],
+  ['understudy_pairs_incomplete_total{policy="orders-v2",mirror="v2",reason="given_up"}', 0],
+  ['understudy_store_bytes', 4096],
+  ['understudy_store_dropped_total', 2],
+  ['understudy_store_failing', 0],
   ['understudy_request_duration_seconds_count{role="primary",policy=""}', 5],
   ['understudy_request_duration_seconds_sum{role="primary",policy=""}', 501.000613],
   ['understudy_request_duration_seconds_bucket{role="primary",policy="",le="0.000256"}', 2],
@@ -76,6 +94,11 @@ test('shows a control beside the mirrors, and a paused policy and an open breake
   match(text, /^understudy_mirrored_total\{policy="orders-v2",mirror="control"\} 90$/m);
   match(text, /^understudy_mirror_breaker_open\{policy="orders-v2",mirror="control"\} 1$/m);
   match(text, /^understudy_policy_paused\{policy="orders-v2"\} 1$/m);
+});
+
+test('shows a store that fails', () => {
+  const text = metricsText({ ...input, store: { ...exampleStore, state: 'failing', error: 'disk full' } });
+  match(text, /^understudy_store_failing 1$/m);
 });
 
 test('shows every declared metric, so that none is documented and never written', () => {

@@ -1,9 +1,15 @@
+import { zeroCounts } from '../kit/counts.ts';
 import type { Histogram } from '../kit/histogram.ts';
 import type { HistogramValue } from '../kit/metric-definition.ts';
 import type { Metric } from '../kit/metrics.ts';
 import { MetricRegistry } from '../kit/metrics.ts';
 import { DURATION_EDGES, METRICS } from '../model/metrics.ts';
+import { RISKS } from '../model/difference.ts';
+import type { StoreStatus } from '../model/recording.ts';
 import type { DurationStatus, MirrorStatus, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
+import { PAIR_INCOMPLETE_REASONS } from '../model/tally.ts';
+import { VERDICT_STATES } from '../model/verdict.ts';
+import type { MirrorVerdict, Verdict } from '../model/verdict.ts';
 
 /** Everything that `/metrics` is made from. */
 export interface MetricsInput {
@@ -11,6 +17,8 @@ export interface MetricsInput {
   readonly taps: readonly TapStatus[];
   readonly policies: readonly PolicyStatus[];
   readonly durations: readonly DurationStatus[];
+  readonly verdicts: readonly Verdict[];
+  readonly store: StoreStatus;
 }
 
 /** Prometheus text of an instance's state. What is gone from the state is gone from the text too. */
@@ -22,6 +30,12 @@ export function metricsText(input: MetricsInput): string {
   setEach(registry.metric(METRICS.configReloads), {}, 'result', summary.configReloads);
   for (const tap of input.taps) setTap(registry, tap);
   for (const policy of input.policies) setPolicy(registry, policy);
+  for (const { policy, mirrors } of input.verdicts) {
+    for (const mirror of mirrors) setVerdict(registry, policy, mirror);
+  }
+  registry.metric(METRICS.storeBytes).set({}, input.store.bytes);
+  registry.metric(METRICS.storeDropped).set({}, input.store.dropped);
+  registry.metric(METRICS.storeFailing).set({}, input.store.state === 'failing' ? 1 : 0);
   for (const { role, policy, histogram } of input.durations) {
     registry.metric(METRICS.requestDuration).setHistogram({ role, policy }, durationValue(histogram));
   }
@@ -90,6 +104,21 @@ function setMirror(registry: MetricRegistry, policy: string, status: MirrorStatu
   registry.metric(METRICS.mirrorBuffered).set(labels, status.bufferedBytes);
   registry.metric(METRICS.mirrorBreaker).set(labels, BREAKER_VALUES[status.breaker]);
   setEach(registry.metric(METRICS.compared), labels, 'result', status.pairs);
+}
+
+function setVerdict(registry: MetricRegistry, policy: string, verdict: MirrorVerdict): void {
+  const labels = { policy, mirror: verdict.mirror };
+  for (const state of VERDICT_STATES) {
+    registry.metric(METRICS.verdictState).set({ ...labels, state }, verdict.state === state ? 1 : 0);
+  }
+  const proven = verdict.findings.filter(({ established, cause }) => established && cause !== 'state_drift');
+  for (const risk of RISKS) {
+    const count = proven.filter((finding) => finding.risk === risk).length;
+    registry.metric(METRICS.findings).set({ ...labels, risk }, count);
+  }
+  registry.metric(METRICS.findingsTurnedAway).set(labels, verdict.turnedAway.findings);
+  const incomplete = { ...zeroCounts(PAIR_INCOMPLETE_REASONS), ...verdict.pairs.incomplete };
+  setEach(registry.metric(METRICS.pairsIncomplete), labels, 'reason', incomplete);
 }
 
 /** One series per key; zeros too, so that a rate can be taken from the first event on. */

@@ -120,6 +120,39 @@ export const METRICS = {
     ['policy', 'mirror', 'result'],
   ),
 
+  verdictState: gauge(
+    'understudy_verdict_state',
+    '1 for the state that the verdict on a mirror is in, 0 for the others: pass, fail, undecided.',
+    ['policy', 'mirror', 'state'],
+  ),
+  findings: gauge(
+    'understudy_findings',
+    'Findings that are proven beyond noise, by risk; those that follow from held writes are left out.',
+    ['policy', 'mirror', 'risk'],
+  ),
+  findingsTurnedAway: counter(
+    'understudy_findings_turned_away_total',
+    'Differences that are watched under no finding of their own, because there are as many as may be; they count in the rates.',
+    ['policy', 'mirror'],
+  ),
+  pairsIncomplete: counter(
+    'understudy_pairs_incomplete_total',
+    'Pairs that say nothing because one of the answers is not whole, by reason; never counted as different.',
+    ['policy', 'mirror', 'reason'],
+  ),
+
+  storeBytes: gauge('understudy_store_bytes', 'Size of the store, in its file or in memory.', []),
+  storeDropped: counter(
+    'understudy_store_dropped_total',
+    'What was to be stored and was not: while the store failed, or because too much came at once.',
+    [],
+  ),
+  storeFailing: gauge(
+    'understudy_store_failing',
+    '1 while the store cannot be written; it is tried again.',
+    [],
+  ),
+
   requestDuration: {
     name: 'understudy_request_duration_seconds',
     type: 'histogram',

@@ -149,7 +149,14 @@ export class Instance implements AsyncDisposable {
 
   metrics(): string {
     const { durations } = mergeReports([...this.#taps.values()].map((tap) => tap.report));
-    return metricsText({ summary: this.summary(), taps: this.taps(), policies: this.policies(), durations });
+    return metricsText({
+      summary: this.summary(),
+      taps: this.taps(),
+      policies: this.policies(),
+      durations,
+      verdicts: this.#settings.policies.flatMap(({ name }) => this.verdict(name) ?? []),
+      store: this.store(),
+    });
   }
 
   pause(policy: string, reason: string): boolean {
