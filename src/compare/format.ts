@@ -27,6 +27,8 @@ export interface DifferenceSink {
   ): void;
   /** So many were found that the rest may be left out. */
   readonly full: boolean;
+  /** Whether such a difference would be left out. A sink without rules does not have it. */
+  readonly ignores?: ((kind: DifferenceKind, path: string) => boolean) | undefined;
 }
 
 /** What a format's comparison works with. */

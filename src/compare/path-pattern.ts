@@ -27,15 +27,10 @@ export function fits(pattern: PathPattern, path: readonly string[]): boolean {
   return steps.every((step, index) => step === path[index] || (step === '*' && path[index] !== '[]'));
 }
 
-/** Whether a pattern fits a path and everything that can be below it. */
-export function fitsAllBelow(pattern: PathPattern, path: readonly string[]): boolean {
-  return pattern.open && fits(pattern, path);
-}
-
-/** Rules by path pattern; the first that fits counts. What a path got is remembered. */
+/** Rules by path pattern, in their order. What fits a path is remembered. */
 export class PathRules<Value> {
   readonly #rules: readonly { readonly pattern: PathPattern; readonly value: Value }[];
-  readonly #known = new Map<string, Value | undefined>();
+  readonly #known = new Map<string, readonly Value[]>();
 
   constructor(rules: readonly (readonly [pattern: string, value: Value])[]) {
     this.#rules = rules.flatMap(([text, value]) => {
@@ -48,13 +43,21 @@ export class PathRules<Value> {
     return this.#rules.length === 0;
   }
 
+  /** The first rule whose pattern fits a path. */
   find(path: string): Value | undefined {
-    if (this.empty) return undefined;
+    return this.all(path)[0];
+  }
+
+  /** All rules whose patterns fit a path. */
+  all(path: string): readonly Value[] {
+    if (this.empty) return [];
     const known = this.#known.get(path);
-    if (known !== undefined || this.#known.has(path)) return known;
+    if (known !== undefined) return known;
     const steps = pathSteps(path);
     const found =
-      steps === undefined ? undefined : this.#rules.find(({ pattern }) => fits(pattern, steps))?.value;
+      steps === undefined
+        ? []
+        : this.#rules.filter(({ pattern }) => fits(pattern, steps)).map(({ value }) => value);
     if (path.length > REMEMBERED_CHARS) return found;
     if (this.#known.size >= REMEMBERED) this.#known.clear();
     this.#known.set(path, found);
