@@ -29,7 +29,7 @@ export const compareEventStream: CompareFormat = (primary, other, path, context)
   const one = lefts.read.length;
   const two = rights.read.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
-  const { pairs } = align(lefts.read, rights.read, printOf, context.unordered(path));
+  const { pairs } = align(lefts.read, rights.read, printOf, context.unordered(path) ? 'set' : 'order');
   for (const [event, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     compareEvents(event, counterpart, elementPath(path), context);

@@ -26,7 +26,12 @@ export const compareNdjson: CompareFormat = (primary, other, path, context) => {
   const two = rights.read.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
   const below = elementPath(path);
-  const { pairs } = align(lefts.read, rights.read, (record) => record.text, context.unordered(path));
+  const { pairs } = align(
+    lefts.read,
+    rights.read,
+    (record) => record.text,
+    context.unordered(path) ? 'set' : 'order',
+  );
   for (const [record, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     if (record.text === counterpart.text) continue;

@@ -8,18 +8,26 @@ export interface Alignment<Element> {
 }
 
 /**
- * Aligns two sequences: what is equal belongs together, and between that what stands at the same place.
+ * `order`: equal elements belong together where that keeps their order, and between them what stands at the same place.
+ * `set`: equal elements belong together wherever they stand, and of the rest those at the same place. `key`: elements
+ * with the same print belong together, and no others.
+ */
+export type AlignBy = 'order' | 'set' | 'key';
+
+/**
+ * Aligns two sequences, in time n log n and, for `order`, what `sequenceDiff` takes.
  *
  * @param print equal elements have equal ones; unequal ones may, since all pairs are compared afterwards
- * @param unordered equal elements belong together wherever they stand
  */
 export function align<Element>(
   primary: readonly Element[],
   other: readonly Element[],
   print: (element: Element) => string | number,
-  unordered: boolean,
+  by: AlignBy,
 ): Alignment<Element> {
-  return unordered ? alignSets(primary, other, print) : alignOrdered(primary, other, print);
+  return by === 'order'
+    ? alignOrdered(primary, other, print)
+    : alignSets(primary, other, print, by === 'set');
 }
 
 function alignOrdered<Element>(
@@ -53,6 +61,7 @@ function alignSets<Element>(
   primary: readonly Element[],
   other: readonly Element[],
   print: (element: Element) => string | number,
+  pairRest: boolean,
 ): Alignment<Element> {
   const free = new Map<string | number, Element[]>();
   // The last of a list is taken first, so it is filled from the end.
@@ -74,7 +83,7 @@ function alignSets<Element>(
     }
   }
   const rest = other.filter((element) => !taken.has(element));
-  const length = Math.min(alone.length, rest.length);
+  const length = pairRest ? Math.min(alone.length, rest.length) : 0;
   for (const [index, one] of alone.slice(0, length).entries()) {
     const two = rest[index];
     if (two !== undefined) pairs.push([one, two]);
