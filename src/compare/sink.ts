@@ -9,8 +9,8 @@ import { ownText } from './own-text.ts';
 const LOOKED_AT_PER_KEPT = 4;
 /** Longest path, characters. What lies deeper is found at the path up to here. */
 export const PATH_CHARS = 1000;
-/** Characters shown before the place where two long texts part. */
-const LEAD_CHARS = 20;
+/** Share of what is shown that stands before the place where two long texts part. */
+const LEAD_SHARE = 0.25;
 
 const WEIGHT: Readonly<Record<Risk, number>> = { low: 0, medium: 1, high: 2 };
 
@@ -114,7 +114,8 @@ export class PairDifferences implements DifferenceSink {
     if (primary.length <= shownChars && other.length <= shownChars) return 0;
     let at = 0;
     while (at < primary.length && primary.charCodeAt(at) === other.charCodeAt(at)) at++;
-    return at < shownChars - LEAD_CHARS ? 0 : Math.max(0, at - LEAD_CHARS);
+    const lead = Math.floor(shownChars * LEAD_SHARE);
+    return at < shownChars - lead ? 0 : Math.max(0, at - lead);
   }
 
   #shown(text: string | undefined, from: number): string | undefined {

@@ -57,9 +57,10 @@ export function sharedStructures(primary: Content, other: Content): readonly Str
   // JSON is also sent as a form, as HTML or as bytes, by programs that say nothing about it.
   const json =
     [left, right].includes('json') && [primary, other].every((side) => sniffedStructure(side) === 'json');
-  const text = left !== 'octets' && right !== 'octets';
-  const own = left === right && left !== 'json' ? [left] : [];
-  return [...(json ? (['json'] as const) : []), ...own, ...(text ? (['text'] as const) : []), 'octets'];
+  const found = new Set<Structure>(json ? ['json'] : []);
+  if (left === right && left !== 'json') found.add(left);
+  if (left !== 'octets' && right !== 'octets') found.add('text');
+  return [...found.add('octets')];
 }
 
 /** White space, as far as it may stand before JSON. */
