@@ -177,6 +177,10 @@ for (const [left, right, type, faults] of FAULTS) {
   });
 }
 
+const nested = (last: number) => `${'[1,'.repeat(100)}${last}${',2]'.repeat(100)}`;
+const wide = (last: number) =>
+  `[${Array.from({ length: 200 }, (_, i) => nested(i === 7 ? last : i)).join(',')}]`;
+
 test('arrays of many elements in any order take no time', () => {
   const numbers = Array.from({ length: 50_000 }, (_, index) => index);
   const start = performance.now();
@@ -185,9 +189,6 @@ test('arrays of many elements in any order take no time', () => {
     shown(JSON.stringify(numbers), JSON.stringify(numbers.toReversed()), { unordered: ['body'] }),
     [],
   );
-  const nested = (last: number) => `${'[1,'.repeat(100)}${last}${',2]'.repeat(100)}`;
-  const wide = (last: number) =>
-    `[${Array.from({ length: 200 }, (_, i) => nested(i === 7 ? last : i)).join(',')}]`;
   deepEqual(shown(wide(1), wide(2)), [`value body${'[]'.repeat(101)}`]);
   // Far from a bound on speed: quadratic work would take minutes.
   ok(performance.now() - start < 20_000);

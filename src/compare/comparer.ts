@@ -1,0 +1,108 @@
+import type { CompareSettings } from '../model/compare-settings.ts';
+import type { Answer, Difference } from '../model/difference.ts';
+import type { Redaction } from '../model/policy.ts';
+import { BodyComparison } from './body.ts';
+import { equalBodies } from './bytes.ts';
+import { compareHeaders, compareTrailers } from './headers.ts';
+import { IgnoringByRoute } from './ignoring.ts';
+import { Mask } from './mask.ts';
+import { PairDifferences } from './sink.ts';
+
+/** What differs between two answers to one request. */
+export interface Comparison {
+  /** In the order in which they were found; each path and kind once. */
+  readonly differences: readonly Difference[];
+  /** Found, and not kept. With very many, some are not even looked for. */
+  readonly more: number;
+  /** Found, and left out by an ignore rule. */
+  readonly ignored: number;
+}
+
+/** Nothing differs. */
+export const SAME: Comparison = Object.freeze({ differences: Object.freeze([]), more: 0, ignored: 0 });
+
+export interface ComparerOptions {
+  /** What is not shown. */
+  readonly redact: Redaction;
+  /** Whether values that look volatile are compared by their form only. */
+  readonly recognise: boolean;
+}
+
+export interface Comparer {
+  /**
+   * @param route as shown, `GET /api/orders/{id}`; ignore rules may be for one
+   * @returns {@link SAME} itself when there is nothing to say
+   */
+  compare(primary: Answer, other: Answer, method: string, route: string): Comparison;
+}
+
+/**
+ * Compares whole answers: status, headers, trailers and bodies. It is pure but for what it remembers about paths, and
+ * throws at nothing that an answer may hold. Answers of equal bytes are not parsed.
+ */
+export function createComparer(settings: CompareSettings, options: ComparerOptions): Comparer {
+  const mask = new Mask(options.redact);
+  const ignoring = new IgnoringByRoute(settings.ignore);
+  const body = new BodyComparison(settings, options.recognise);
+  const rules = settings.headers;
+  return {
+    compare(primary, other, method, route) {
+      const sameHeads = primary.status === other.status && sameFields(primary, other, rules.volatile);
+      const bodiless = hasNoBody(primary, other, method);
+      if (sameHeads && (bodiless || equalBodies(primary.body, other.body))) return SAME;
+      const ignored = ignoring.on(route);
+      const sink = new PairDifferences(settings.limits, ignored, mask);
+      body.begin(sink, ignored);
+      if (compareStatus(primary, other, sink)) {
+        if (!sameHeads) {
+          compareHeaders(primary, other, body, rules);
+          compareTrailers(primary, other, body, rules);
+        }
+        if (!bodiless) body.compare(primary, other);
+      }
+      const { differences, more } = sink;
+      if (differences.length === 0 && more === 0 && sink.ignored === 0) return SAME;
+      return { differences, more, ignored: sink.ignored };
+    },
+  };
+}
+
+/**
+ * @returns whether the rest is worth comparing. Between classes it is not: an error is another document with other
+ * headers, and a finding for each of its fields would be the one about the status many times over.
+ */
+function compareStatus(primary: Answer, other: Answer, sink: PairDifferences): boolean {
+  if (primary.status === other.status) return true;
+  const sameClass = Math.trunc(primary.status / 100) === Math.trunc(other.status / 100);
+  const failed = primary.status >= 500 || other.status >= 500;
+  const risk = sameClass && !failed ? 'medium' : 'high';
+  sink.add('status', 'status', risk, String(primary.status), String(other.status));
+  return sameClass;
+}
+
+/** RFC 9110 §6.4.1: no content, whatever the head says. */
+function hasNoBody(primary: Answer, other: Answer, method: string): boolean {
+  if (method === 'HEAD') return true;
+  return primary.status === other.status && (primary.status === 204 || primary.status === 304);
+}
+
+/**
+ * Whether the header and trailer fields are the same at first sight: same order, same values. The date, which differs
+ * whenever a second begins between two answers, is not worth a second look.
+ */
+function sameFields(primary: Answer, other: Answer, volatile: 'presence' | 'value'): boolean {
+  if ((primary.trailers?.length ?? 0) > 0 || (other.trailers?.length ?? 0) > 0) return false;
+  const others = other.headers()[Symbol.iterator]();
+  for (const [name, value] of primary.headers()) {
+    const field = others.next();
+    if (field.done === true) return false;
+    const [otherName, otherValue] = field.value;
+    if (name !== otherName) return false;
+    if (value !== otherValue && (volatile === 'value' || !isDate(name))) return false;
+  }
+  return others.next().done === true;
+}
+
+function isDate(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'date';
+}
