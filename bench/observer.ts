@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { heldWritesBuffer } from '../src/compare/held-writes.ts';
 import { epochMicros } from '../src/kit/clock.ts';
 import { createTapeTrack, TapeWriter } from '../src/live/tape-writer.ts';
 import { testMatch, testPolicy } from '../src/model/fixtures.ts';
@@ -108,7 +109,15 @@ async function main(): Promise<void> {
       paused: [],
       connections: CONNECTIONS,
       idPrefix: 'bench',
-      markerKey: new Uint8Array(32),
+      instance: { markerKey: new Uint8Array(32), heldWrites: heldWritesBuffer(), recordedBytes: 65_536 },
+      primary: {
+        endpoints: [],
+        connectTimeoutMs: 1000,
+        sendProxyProtocol: 'off',
+        restMs: 1000,
+        restMaxMs: 1000,
+        tls: undefined,
+      },
     });
     observer.start();
     const writer = new TapeWriter(tape);

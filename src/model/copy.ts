@@ -35,6 +35,8 @@ export interface MirrorAnswer {
   /** Content without transfer framing, in the pieces it came in; the receiver must not change them. */
   readonly body: readonly Uint8Array[];
   readonly bodyBytes: number;
+  /** Fields after the content, if any. */
+  readonly trailers?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly startMicros: number;
   readonly firstByteMicros: number;
   readonly endMicros: number;

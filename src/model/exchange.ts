@@ -62,6 +62,8 @@ export interface Exchange {
   readonly connection: Connection;
   readonly request: RequestHead;
   response: ResponseHead | undefined;
+  /** Fields after the answer's content. */
+  responseTrailers: readonly (readonly [name: string, value: string])[] | undefined;
   readonly times: ExchangeTimes;
   requestBodyBytes: number;
   responseBodyBytes: number;

@@ -17,6 +17,7 @@ export class LiveExchange implements Exchange {
   readonly request: RequestHead;
   readonly requestBody: BodyLength;
   response: ResponseHead | undefined = undefined;
+  responseTrailers: Exchange['responseTrailers'] = undefined;
   readonly times: ExchangeTimes = { requestStart: 0, requestEnd: 0, responseStart: 0, responseEnd: 0 };
   /** What it holds of memory while it waits for its answer, bytes. */
   readonly heldBytes: number;

@@ -1,10 +1,79 @@
-import { equalBodies } from '../compare/bytes.ts';
-import type { Exchange } from '../model/exchange.ts';
+import { createComparer, SAME } from '../compare/comparer.ts';
+import type { Comparer, Comparison } from '../compare/comparer.ts';
+import type { HeldWrites } from '../compare/held-writes.ts';
+import { RouteTable } from '../compare/routes/route-table.ts';
+import { DEFAULT_EXAMPLES, ExampleChooser } from '../compare/sampling/example-chooser.ts';
+import { PairCounter } from '../compare/tally/pair-counter.ts';
+import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
+import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
+import type { Exchange, RequestHead } from '../model/exchange.ts';
+import type { Policy } from '../model/policy.ts';
+import type { RecordedExchange } from '../model/recording.ts';
+import type { PairIncompleteReason, PairTally } from '../model/tally.ts';
 import type { PolicyJudge, SettledCopy } from '../observe/policy-runner.ts';
+import { answerOf } from './answer-view.ts';
+import type { AnswerView } from './answer-view.ts';
+import { ExchangeRecorder } from './exchange-recorder.ts';
+import type { ComparedCopy } from './exchange-recorder.ts';
 
-/** Says of each copy of an exchange whether it was answered as the primary answered. */
+export interface AnswerJudgeOptions {
+  readonly policy: Policy;
+  readonly heldWrites: HeldWrites;
+  /** Longest body kept of one answer in an example, bytes. */
+  readonly recordedBytes: number;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** What a judge has found since it was last asked. */
+export interface Judged {
+  readonly tallies: readonly PairTally[];
+  readonly exchanges: readonly RecordedExchange[];
+}
+
+/** Head and fields of a recorded exchange, roughly, bytes. */
+const RECORDED_HEAD_BYTES = 2048;
+
+/** Compares what the mirrors of a policy answered with what the primary did, and counts it by route. */
 export class AnswerJudge implements PolicyJudge {
-  held(): void {}
+  readonly #options: AnswerJudgeOptions;
+  readonly #routes: RouteTable;
+  readonly #comparer: Comparer;
+  readonly #counters: ReadonlyMap<string, PairCounter>;
+  readonly #chooser: ExampleChooser;
+  readonly #recorder: ExchangeRecorder;
+  #exchanges: RecordedExchange[] = [];
+
+  constructor(options: AnswerJudgeOptions) {
+    const { policy, recordedBytes, now, random } = options;
+    const { compare, control, mirrors, rewrite } = policy;
+    const { recognisers } = compare.noise;
+    this.#options = options;
+    this.#routes = new RouteTable(compare.routes, (from, to) => this.#fold(from, to));
+    this.#comparer = createComparer(compare, {
+      redact: rewrite.redact,
+      recognise: recognisers === 'on' || (recognisers === 'auto' && control === undefined),
+    });
+    this.#counters = new Map(
+      mirrors.map(({ name }) => [
+        name,
+        new PairCounter({
+          policy: policy.name,
+          mirror: name,
+          findings: compare.limits.findings,
+          latency: compare.gate.latency,
+        }),
+      ]),
+    );
+    this.#chooser = new ExampleChooser(DEFAULT_EXAMPLES, now(), random);
+    this.#recorder = new ExchangeRecorder(policy.name, rewrite.redact, recordedBytes);
+  }
+
+  held({ path }: RequestHead): void {
+    this.#options.heldWrites.note(path, this.#options.now());
+    for (const counter of this.#counters.values()) counter.heldWrite();
+  }
 
   settled(
     exchange: Exchange,
@@ -12,16 +81,135 @@ export class AnswerJudge implements PolicyJudge {
     cut: boolean,
     copies: readonly SettledCopy[],
   ): void {
-    for (const { running, outcome } of copies) {
+    const { method, path } = exchange.request;
+    const route = this.#routes.routeOf(method, path);
+    const { response } = exchange;
+    const reason = exchange.incomplete ?? (cut || response === undefined ? 'body_cut' : undefined);
+    if (reason !== undefined || response === undefined) {
+      for (const copy of copies) this.#incomplete(copy, route, reason ?? 'body_cut');
+      return;
+    }
+    const primary = answerOf(response, body, exchange.responseTrailers);
+    const compared = copies.map((copy) => this.#compare(copy, primary, method, route));
+    this.#count(exchange, route, copies, compared);
+    this.#keep(exchange, route, body, copies, compared);
+  }
+
+  /** What was counted and kept since the last time; undefined when nothing was. */
+  take(): Judged | undefined {
+    const tallies = [...this.#counters.values()].flatMap((counter) => counter.take() ?? []);
+    const exchanges = this.#exchanges;
+    if (tallies.length === 0 && exchanges.length === 0) return undefined;
+    this.#exchanges = [];
+    return { tallies, exchanges };
+  }
+
+  #fold(from: readonly string[], to: string): void {
+    for (const counter of this.#counters.values()) counter.fold(from, to);
+    this.#chooser.fold(from, to);
+  }
+
+  #incomplete({ running, outcome }: SettledCopy, route: string, reason: PairIncompleteReason): void {
+    if (outcome === undefined || outcome.kind === 'not_mirrored') return;
+    running.counts.pairs.incomplete++;
+    if (running.role === 'mirror') this.#counters.get(running.target.name)?.incomplete(route, reason);
+  }
+
+  #compare({ outcome }: SettledCopy, primary: AnswerView, method: string, route: string): Comparison {
+    if (outcome?.kind !== 'answered') return SAME;
+    const { head, body, trailers } = outcome.answer;
+    return this.#comparer.compare(primary, answerOf(head, body, trailers), method, route);
+  }
+
+  #count(
+    exchange: Exchange,
+    route: string,
+    copies: readonly SettledCopy[],
+    compared: readonly Comparison[],
+  ): void {
+    const { policy } = this.#options;
+    const { requestStart, responseStart, responseEnd } = exchange.times;
+    const at = copies.findIndex(({ running }) => running.role !== 'mirror');
+    const referenceCopy = copies[at];
+    const reference = outcomeOf(referenceCopy?.outcome);
+    const referenceKind = referenceCopy?.running.role === 'repeat' ? 'repeat' : 'control';
+    for (const [index, { running, outcome }] of copies.entries()) {
+      const { differences, more } = compared[index] ?? SAME;
+      const same = differences.length === 0 && more === 0;
+      const mirror = outcomeOf(outcome);
       const { pairs } = running.counts;
-      if (outcome?.kind === 'not_mirrored') continue;
-      if (outcome?.kind !== 'answered' || exchange.incomplete !== undefined || cut) pairs.incomplete++;
-      else if (
-        exchange.response?.status === outcome.answer.head.status &&
-        equalBodies(body, outcome.answer.body)
-      )
-        pairs.same++;
+      if (typeof mirror === 'string') pairs.incomplete++;
+      else if (same && mirror.failure === undefined) pairs.same++;
       else pairs.different++;
+      const counter = running.role === 'mirror' ? this.#counters.get(running.target.name) : undefined;
+      if (counter === undefined) continue;
+      if (typeof mirror === 'string') counter.incomplete(route, mirror);
+      else if (policy.control !== undefined && typeof reference === 'string')
+        counter.incomplete(route, 'control_missing');
+      else
+        counter.count({
+          route,
+          exchangeId: exchange.id,
+          atMs: Math.round(requestStart / 1000),
+          primaryStatus: exchange.response?.status ?? 0,
+          mirror,
+          reference: typeof reference === 'string' ? undefined : { ...reference, kind: referenceKind },
+          mirrorDifferences: differences,
+          referenceDifferences: compared[at]?.differences ?? [],
+          durations: {
+            primary: {
+              firstByteMicros: responseStart - requestStart,
+              totalMicros: responseEnd - requestStart,
+            },
+            mirror: durationOf(outcome),
+            reference: durationOf(referenceCopy?.outcome),
+            dispatchMicros:
+              outcome?.kind === 'answered' ? outcome.answer.startMicros - requestStart : undefined,
+          },
+          afterHeldWrite: !same && this.#afterHeldWrite(exchange.request),
+        });
     }
   }
+
+  /** A control lacks what was held back as the mirror does, and so tells it from a difference. */
+  #afterHeldWrite({ path }: RequestHead): boolean {
+    const { policy, heldWrites, now } = this.#options;
+    return policy.control === undefined && heldWrites.touched(path, now());
+  }
+
+  /** Keeps the exchange as an example, where one is wanted. */
+  #keep(
+    exchange: Exchange,
+    route: string,
+    body: readonly Uint8Array[],
+    copies: readonly SettledCopy[],
+    compared: readonly Comparison[],
+  ): void {
+    const all: ComparedCopy[] = [];
+    let bytes = RECORDED_HEAD_BYTES + Math.min(exchange.responseBodyBytes, this.#options.recordedBytes);
+    for (const [index, { running, outcome }] of copies.entries()) {
+      const { differences } = compared[index] ?? SAME;
+      all.push({ name: running.target.name, role: running.role, outcome, differences });
+      if (outcome?.kind === 'answered')
+        bytes += RECORDED_HEAD_BYTES + Math.min(outcome.answer.bodyBytes, this.#options.recordedBytes);
+    }
+    const mirrors = all.filter(({ role }) => role === 'mirror');
+    if (this.#chooser.choose(route, mirrors, bytes, this.#options.now()) === undefined) return;
+    const recorded = this.#recorder.record(exchange, route, body, all);
+    if (recorded !== undefined) this.#exchanges.push(recorded);
+  }
+}
+
+/** What an outcome says of a mirror; or why nothing can be said. */
+function outcomeOf(outcome: CopyOutcome | undefined): Outcome | PairIncompleteReason {
+  if (outcome === undefined || outcome.kind === 'not_mirrored') return 'given_up';
+  if (outcome.kind === 'answered') return { status: outcome.answer.head.status, failure: undefined };
+  if (outcome.failure === 'answer_too_large') return 'answer_too_large';
+  return outcome.failure === 'shutdown' ? 'given_up' : { status: undefined, failure: outcome.failure };
+}
+
+function durationOf(outcome: CopyOutcome | undefined): Duration | undefined {
+  if (outcome?.kind !== 'answered') return undefined;
+  const { startMicros, firstByteMicros, endMicros }: MirrorAnswer = outcome.answer;
+  return { firstByteMicros: firstByteMicros - startMicros, totalMicros: endMicros - startMicros };
 }

@@ -20,6 +20,8 @@ import type { Readiness, RuntimeHooks } from '../model/runtime.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
 import type { AdminEvent, PolicyState, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 import { version } from '../version.ts';
+import { ignoreText } from './ignore-text.ts';
+import { Judgement } from './judgement.ts';
 import { KillSwitch } from './kill-switch.ts';
 import { mergeReports } from './reports.ts';
 import { nothingYet, totalsOf } from './totals.ts';
@@ -44,6 +46,7 @@ export class Instance implements AsyncDisposable {
   readonly #startedAt = Date.now();
   readonly #startedMonotonic = performance.now();
   readonly #markerKey: Uint8Array;
+  readonly #judgement: Judgement;
   readonly #taps = new Map<string, Tap>();
   readonly #certificates = new Map<string, CertificateStore>();
   readonly #states = new Map<string, PolicyState>();
@@ -55,8 +58,9 @@ export class Instance implements AsyncDisposable {
   /** One change at a time. */
   #change: Promise<void> = Promise.resolve();
 
-  private constructor(settings: Settings, hooks: RuntimeHooks) {
+  private constructor(settings: Settings, hooks: RuntimeHooks, judgement: Judgement) {
     this.#settings = settings;
+    this.#judgement = judgement;
     this.#hooks = hooks;
     this.#markerKey = randomBytes(32);
     this.#killSwitch = new KillSwitch({
@@ -71,7 +75,9 @@ export class Instance implements AsyncDisposable {
 
   /** @throws UserError when a listener's address cannot be had or its certificates cannot be used */
   static async start(settings: Settings, hooks: RuntimeHooks): Promise<Instance> {
-    const instance = new Instance(settings, hooks);
+    const { policies, store } = settings;
+    const judgement = await Judgement.start({ policies, store, log: hooks.log });
+    const instance = new Instance(settings, hooks, judgement);
     try {
       // Policies that have to measure first copy nothing before that.
       instance.#second();
@@ -126,25 +132,38 @@ export class Instance implements AsyncDisposable {
     });
   }
 
-  verdict(_policy: string): Verdict | undefined {
-    return undefined;
+  verdict(policy: string): Verdict | undefined {
+    return this.#judgement.verdict(policy);
   }
 
-  exchanges(_filter: ExchangeFilter): Promise<Page<ExchangeSummary>> {
-    return Promise.resolve({ items: [], next: undefined });
+  exchanges(filter: ExchangeFilter): Promise<Page<ExchangeSummary>> {
+    return this.#judgement.exchanges(filter);
   }
 
-  exchange(_id: string): Promise<readonly RecordedExchange[]> {
-    return Promise.resolve([]);
+  exchange(id: string): Promise<readonly RecordedExchange[]> {
+    return this.#judgement.exchange(id);
   }
 
   store(): StoreStatus {
-    const { maxBytes } = this.#settings.store;
-    return { file: 'memory', state: 'open', error: undefined, bytes: 0, maxBytes, exchanges: 0, dropped: 0 };
+    return this.#judgement.status();
   }
 
-  ignore(_policy: string, _finding: string): string | undefined {
-    return undefined;
+  /** @throws UserError for findings that no rule is for */
+  ignore(name: string, finding: string): string | undefined {
+    const rule = this.#judgement.ruleFor(name, finding);
+    if (rule === undefined) return undefined;
+    this.#setPolicies(
+      this.#settings.policies.map((policy) =>
+        policy.name === name
+          ? { ...policy, compare: { ...policy.compare, ignore: [...policy.compare.ignore, rule] } }
+          : policy,
+      ),
+    );
+    this.#hooks.log.info('a finding is ignored until the configuration is loaded anew', {
+      policy: name,
+      ...rule,
+    });
+    return ignoreText(name, rule);
   }
 
   metrics(): string {
@@ -199,6 +218,7 @@ export class Instance implements AsyncDisposable {
     this.#draining = true;
     this.#emit({ type: 'draining', at: Date.now() });
     await Promise.all([...this.#taps.values()].map((tap) => tap.drain(this.#settings.drainMs)));
+    await this.#judgement.flush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -206,6 +226,7 @@ export class Instance implements AsyncDisposable {
     this.#events.close();
     for (const watch of this.#certificates.values()) watch[Symbol.dispose]();
     await Promise.all([...this.#taps.values()].map((tap) => tap[Symbol.asyncDispose]()));
+    await this.#judgement[Symbol.asyncDispose]();
   }
 
   /** First everything that can fail, then everything that cannot. */
@@ -243,10 +264,11 @@ export class Instance implements AsyncDisposable {
       throw error;
     }
     for (const policy of this.#states.keys()) if (!this.#has(policy)) this.#states.delete(policy);
-    for (const section of ['admin', 'log'] as const) {
+    for (const section of ['admin', 'log', 'store'] as const) {
       if (JSON.stringify(before[section]) === JSON.stringify(settings[section])) continue;
       this.#hooks.log.warn('this section is changed at the next start', { section });
     }
+    this.#judgement.setPolicies(settings.policies);
     this.#reloads.reloaded++;
     this.#emit({ type: 'config-reloaded', at: Date.now() });
   }
@@ -312,7 +334,12 @@ export class Instance implements AsyncDisposable {
   #openTap({ listener, certificates, primaryPem }: Prepared): Promise<Tap> {
     return Tap.start({
       ...this.#tapChange({ listener, certificates, primaryPem }),
-      markerKey: this.#markerKey,
+      instance: {
+        markerKey: this.#markerKey,
+        heldWrites: this.#judgement.heldWrites,
+        recordedBytes: this.#judgement.recordedBytes,
+      },
+      onJudged: (judged) => this.#judgement.add(judged),
       emit: (event) => this.#emit(event),
       log: this.#hooks.log,
     });
@@ -371,6 +398,13 @@ export class Instance implements AsyncDisposable {
     return this.#settings.policies.filter(({ taps }) => taps.length === 0 || taps.includes(listener.name));
   }
 
+  /** Puts changed policies in force; the listeners stay as they are. */
+  #setPolicies(policies: readonly Policy[]): void {
+    this.#settings = { ...this.#settings, policies };
+    this.#judgement.setPolicies(policies);
+    for (const tap of this.#taps.values()) tap.setPolicies(this.#policiesOf(tap.settings), this.#paused());
+  }
+
   #has(policy: string): boolean {
     return this.#settings.policies.some(({ name }) => name === policy);
   }
@@ -411,6 +445,7 @@ export class Instance implements AsyncDisposable {
     const reports = mergeReports([...this.#taps.values()].map((tap) => tap.report));
     const stopped = this.#paused().filter((name) => !this.#measures(name));
     this.#killSwitch.observe(this.#settings.policies, reports, new Set(stopped));
+    this.#judgement.second();
     if (this.#events.readers > 0) this.#emit({ type: 'summary', at: Date.now(), summary: this.summary() });
   }
 

@@ -2,10 +2,11 @@ import type { ObserverCounts } from '../observe/counts.ts';
 import type { LiveListenerOptions } from '../live/listener.ts';
 import type { DurationStatus, EndpointStatus, PolicyStatus } from '../model/status.ts';
 import type { Policy } from '../model/policy.ts';
-import type { ListenerSettings, ObserverSettings } from '../model/settings.ts';
+import type { ListenerSettings, ObserverSettings, PrimarySettings } from '../model/settings.ts';
 import type { Tape } from '../model/tape.ts';
 import type { ClientPem } from '../live/tls-client.ts';
 import type { TlsBundle } from '../live/tls-server.ts';
+import type { Judged } from './answer-judge.ts';
 
 /** What a live worker is started with, told, and tells. */
 export interface LiveWorkerData {
@@ -29,6 +30,16 @@ export type FromLive =
   | { readonly kind: 'endpoints'; readonly endpoints: readonly EndpointStatus[] }
   | { readonly kind: 'drained' };
 
+/** What all observers of an instance have in common. */
+export interface InstanceData {
+  /** Secret by which copies are known again. */
+  readonly markerKey: Uint8Array;
+  /** Which resources had writes that were held back. */
+  readonly heldWrites: SharedArrayBuffer;
+  /** Longest body kept of one answer in an example, bytes. */
+  readonly recordedBytes: number;
+}
+
 /** What an observer is started with, told, and tells. */
 export interface ObserverWorkerData {
   readonly tap: string;
@@ -40,8 +51,9 @@ export interface ObserverWorkerData {
   /** Connections that the live worker may have open. */
   readonly connections: number;
   readonly idPrefix: string;
-  /** Secret by which copies are known again. */
-  readonly markerKey: Uint8Array;
+  readonly instance: InstanceData;
+  /** Where the tap's connections go; repeats are sent there. */
+  readonly primary: PrimarySettings;
 }
 export type ToObserver =
   | { readonly kind: 'policies'; readonly policies: readonly Policy[]; readonly paused: readonly string[] }
@@ -51,6 +63,8 @@ export type ToObserver =
 export type FromObserver =
   | BreakerChange
   | { readonly kind: 'report'; readonly report: ObserverReport }
+  /** What was compared since the last one. */
+  | { readonly kind: 'judged'; readonly judged: Judged }
   | { readonly kind: 'drained' };
 
 /** The breaker of one observer towards one mirror has opened, or has closed again. */

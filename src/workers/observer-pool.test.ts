@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../test/fixtures/eventually.ts';
+import { NO_PRIMARY, testInstance } from '../../test/fixtures/instance-data.ts';
 import { openHangingPort } from '../../test/fixtures/hanging-port.ts';
 import { mirrorSettings } from '../../test/fixtures/mirror-driver.ts';
 import { GET, OK } from '../../test/fixtures/observed-tap.ts';
@@ -51,11 +52,13 @@ function openPool(policies: readonly Policy[], settings: Partial<ObserverSetting
     liveWorkers,
     settings: { ...SETTINGS, ...settings },
     connections: 100,
-    markerKey: Buffer.from('a key of the tests'),
+    instance: testInstance(),
+    primary: NO_PRIMARY,
     policies,
     paused: [],
     onReplaced: (worker, _observer, reason) => replaced.push({ worker, reason, atMs: performance.now() }),
     onBreaker: () => {},
+    onJudged: () => {},
     log: silent,
   });
   return {

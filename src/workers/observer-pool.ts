@@ -5,13 +5,15 @@ import type { Logger } from '../kit/log.ts';
 import { CONTROL, COUNTER, createTape, unreadBytes, viewTape } from '../model/tape.ts';
 import type { Tape, TapeViews } from '../model/tape.ts';
 import type { Policy } from '../model/policy.ts';
-import type { ObserverSettings } from '../model/settings.ts';
+import type { ObserverSettings, PrimarySettings } from '../model/settings.ts';
 import type { ObserverStatus, TapeStatus } from '../model/status.ts';
+import type { Judged } from './answer-judge.ts';
 import { workerEntry } from './entry.ts';
 import { closeReport, mergeReports } from './reports.ts';
 import type {
   BreakerChange,
   FromObserver,
+  InstanceData,
   ObserverReport,
   ObserverWorkerData,
   ToObserver,
@@ -23,12 +25,14 @@ export interface ObserverPoolOptions {
   readonly liveWorkers: number;
   readonly settings: ObserverSettings;
   readonly connections: number;
-  readonly markerKey: Uint8Array;
+  readonly instance: InstanceData;
+  readonly primary: PrimarySettings;
   readonly policies: readonly Policy[];
   readonly paused: readonly string[];
   /** An observer was replaced: its live worker has to write to the new tape. */
   readonly onReplaced: (liveWorker: number, observer: number, reason: string) => void;
   readonly onBreaker: (change: BreakerChange) => void;
+  readonly onJudged: (judged: Judged) => void;
   readonly log: Logger;
 }
 
@@ -169,7 +173,7 @@ export class ObserverPool implements AsyncDisposable {
   }
 
   #start(seat: Seat): void {
-    const { tap, settings, connections, markerKey, log } = this.#options;
+    const { tap, settings, connections, instance, primary, log } = this.#options;
     const data: ObserverWorkerData = {
       tap,
       tape: seat.tape,
@@ -178,7 +182,8 @@ export class ObserverPool implements AsyncDisposable {
       paused: this.#paused,
       connections,
       idPrefix: `${process.pid.toString(36)}-${Date.now().toString(36)}-${seat.tape.id.toString(36)}`,
-      markerKey,
+      instance,
+      primary,
     };
     const worker = new Worker(workerEntry('observer'), {
       workerData: data,
@@ -191,6 +196,8 @@ export class ObserverPool implements AsyncDisposable {
     seat.tail = 0;
     let reason = 'ended';
     worker.on('message', (message: FromObserver) => {
+      // Counts are good whoever took them; what only the present one may say comes after.
+      if (message.kind === 'judged') this.#options.onJudged(message.judged);
       if (seat.worker !== worker) return;
       if (message.kind === 'report') seat.report = message.report;
       else if (message.kind === 'breaker') this.#options.onBreaker(message);

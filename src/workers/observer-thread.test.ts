@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually } from '../../test/fixtures/eventually.ts';
+import { NO_PRIMARY, testInstance } from '../../test/fixtures/instance-data.ts';
 import { mirrorSettings, openRawServer } from '../../test/fixtures/mirror-driver.ts';
 import { GET, OK, POST } from '../../test/fixtures/observed-tap.ts';
 import { createTapeTrack, TapeWriter } from '../live/tape-writer.ts';
@@ -37,7 +38,8 @@ function openObserver(policies: readonly Policy[], paused: readonly string[] = [
     paused,
     connections: 10,
     idPrefix: 'x',
-    markerKey: Buffer.from('a key of the tests'),
+    instance: testInstance(),
+    primary: NO_PRIMARY,
   });
   thread.start();
   const writer = new TapeWriter(tape);

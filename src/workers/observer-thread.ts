@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHistogram } from '../kit/histogram.ts';
+import { HeldWrites } from '../compare/held-writes.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import { isOwnCopy } from '../mirror/marker.ts';
 import { compileMatcher } from '../model/match.ts';
@@ -14,6 +15,8 @@ import { TapObserver } from '../observe/tap-observer.ts';
 import { TapeReader } from '../observe/tape-reader.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
 import { AnswerJudge } from './answer-judge.ts';
+import type { Judged } from './answer-judge.ts';
+import { repeatPart, repeatTarget } from './repeat.ts';
 import { closeCounted, mergeCounted } from './reports.ts';
 import type { Counted } from './reports.ts';
 import type { BreakerChange, ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
@@ -32,13 +35,13 @@ const WAITING_SHARE = 1 / 4;
 
 /** A policy as it runs here: its mirrors are connections of this thread. */
 interface PolicyHere extends RunningPolicy {
+  readonly judge: AnswerJudge;
   readonly settings: string;
   readonly mirrors: readonly {
     readonly settings: MirrorSettings;
     readonly mirror: Mirror;
     readonly running: RunningTarget;
   }[];
-  readonly control: string | undefined;
   readonly queue: number;
 }
 
@@ -49,6 +52,7 @@ export class ObserverThread {
   readonly #reader: TapeReader;
   readonly #observer: TapObserver;
   readonly #runner: PolicyRunner;
+  readonly #heldWrites: HeldWrites;
   #policies: readonly PolicyHere[] = [];
   /** Policies that the last change has replaced: exchanges that began under them still count there. */
   #replaced: readonly PolicyHere[] = [];
@@ -63,10 +67,11 @@ export class ObserverThread {
   constructor(data: ObserverWorkerData, onBreaker: (change: BreakerChange) => void = () => {}) {
     this.#data = data;
     this.#onBreaker = onBreaker;
+    this.#heldWrites = new HeldWrites(data.instance.heldWrites);
     this.#reader = new TapeReader(data.tape);
     this.#pacing = new Pacing(data.tape.ringBytes);
     this.#runner = new PolicyRunner({
-      isOwnCopy: (request) => isOwnCopy(request, data.markerKey, Date.now()),
+      isOwnCopy: (request) => isOwnCopy(request, data.instance.markerKey, Date.now()),
       keptBytes: KEPT_BYTES,
     });
     this.#observer = new TapObserver({
@@ -122,6 +127,16 @@ export class ObserverThread {
     };
   }
 
+  /** What was compared since the last time; undefined when nothing was. */
+  takeJudged(): Judged | undefined {
+    const judged = [...this.#policies, ...this.#replaced].flatMap(({ judge }) => judge.take() ?? []);
+    if (judged.length === 0) return undefined;
+    return {
+      tallies: judged.flatMap(({ tallies }) => tallies),
+      exchanges: judged.flatMap(({ exchanges }) => exchanges),
+    };
+  }
+
   /** What policies of before have counted, as far as there still are some of their name. */
   #counted(): Counted {
     const { policies, durations } = mergeCounted([this.#past, closeCounted(countedBy(this.#replaced))]);
@@ -134,31 +149,13 @@ export class ObserverThread {
 
   #createPolicy(policy: Policy, settings: string): PolicyHere {
     const { included } = sampler(policy);
-    const control = policy.control;
-    const mirrors = [...policy.mirrors, ...(control === undefined ? [] : [control])].map((one) => {
-      let open = false;
-      const mirror = new Mirror({
-        policy: policy.name,
-        mirror: one,
-        limits: policy.limits,
-        rewrite: policy.rewrite,
-        order: policy.order,
-        markerKey: this.#data.markerKey,
-        onStateChange: (state, failure) => {
-          // While it probes it is as good as open.
-          if (open === (state !== 'closed')) return;
-          open = !open;
-          const reason = open ? (failure ?? 'failures') : 'a probe was answered';
-          this.#onBreaker({ kind: 'breaker', policy: policy.name, mirror: one.name, open, reason });
-        },
-      });
-      const role = one === control ? ('control' as const) : ('mirror' as const);
-      return {
-        settings: one,
-        mirror,
-        running: { target: mirror, role, wants: undefined, counts: createTargetCounts() },
-      };
-    });
+    const { control } = policy;
+    const repeat = repeatTarget(policy, this.#data.primary);
+    const mirrors = [
+      ...policy.mirrors.map((mirror) => this.#createMirror(policy, mirror, 'mirror')),
+      ...(control === undefined ? [] : [this.#createMirror(policy, control, 'control')]),
+      ...(repeat === undefined ? [] : [this.#createMirror(repeat.policy, repeat.mirror, 'repeat')]),
+    ];
     return {
       name: policy.name,
       settings,
@@ -169,12 +166,38 @@ export class ObserverThread {
       bodyBytes: policy.limits.bodyBytes,
       counts: { matched: 0, sampled: 0 },
       primary: createHistogram(),
-      judge: new AnswerJudge(),
+      judge: new AnswerJudge({
+        policy,
+        heldWrites: this.#heldWrites,
+        recordedBytes: this.#data.instance.recordedBytes,
+        now: Date.now,
+        random: Math.random,
+      }),
       paused: false,
       mirrors,
-      control: control?.name,
       queue: policy.limits.queue,
     };
+  }
+
+  #createMirror(policy: Policy, settings: MirrorSettings, role: RunningTarget['role']) {
+    let open = false;
+    const mirror = new Mirror({
+      policy: policy.name,
+      mirror: settings,
+      limits: policy.limits,
+      rewrite: policy.rewrite,
+      order: policy.order,
+      markerKey: this.#data.instance.markerKey,
+      onStateChange: (state, failure) => {
+        // While it probes it is as good as open.
+        if (open === (state !== 'closed')) return;
+        open = !open;
+        const reason = open ? (failure ?? 'failures') : 'a probe was answered';
+        this.#onBreaker({ kind: 'breaker', policy: policy.name, mirror: settings.name, open, reason });
+      },
+    });
+    const wants = role === 'repeat' ? repeatPart(policy, Math.random) : undefined;
+    return { settings, mirror, running: { target: mirror, role, wants, counts: createTargetCounts() } };
   }
 
   #readTape(): void {
@@ -221,14 +244,14 @@ function reportOf(policy: PolicyHere): PolicyReport {
   return {
     name: policy.name,
     ...policy.counts,
-    mirrors: statuses.filter(({ name }) => name !== policy.control),
-    control: statuses.find(({ name }) => name === policy.control),
+    mirrors: statuses.filter((_, at) => policy.mirrors[at]?.running.role === 'mirror'),
+    control: statuses.find((_, at) => policy.mirrors[at]?.running.role !== 'mirror'),
   };
 }
 
 function durationsOf(policy: PolicyHere): readonly DurationStatus[] {
-  const answered = policy.mirrors.map(({ settings, running }) => ({
-    role: settings.name === policy.control ? ('control' as const) : ('mirror' as const),
+  const answered = policy.mirrors.map(({ running }) => ({
+    role: running.role === 'mirror' ? ('mirror' as const) : ('control' as const),
     policy: policy.name,
     histogram: running.counts.durations,
   }));

@@ -21,6 +21,12 @@ function tell(message: FromObserver): void {
   parentPort?.postMessage(message);
 }
 
+function report(): void {
+  tell({ kind: 'report', report: observer.report() });
+  const judged = observer.takeJudged();
+  if (judged !== undefined) tell({ kind: 'judged', judged });
+}
+
 const data = workerData as ObserverWorkerData;
 lowerPriority(data.settings.nice);
 const observer = new ObserverThread(data, tell);
@@ -34,12 +40,12 @@ parentPort?.on('message', (message: ToObserver) => {
       break;
     case 'drain':
       void observer.drain().then(() => {
-        tell({ kind: 'report', report: observer.report() });
+        report();
         tell({ kind: 'drained' });
         parentPort?.close();
         process.exit(0);
       });
   }
 });
-setInterval(() => tell({ kind: 'report', report: observer.report() }), REPORT_MS);
+setInterval(report, REPORT_MS);
 observer.start();

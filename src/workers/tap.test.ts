@@ -4,6 +4,7 @@ import net from 'node:net';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { eventually } from '../../test/fixtures/eventually.ts';
+import { testInstance } from '../../test/fixtures/instance-data.ts';
 import { listenerSettings, openPrimary, readBytes } from '../../test/fixtures/live-listener.ts';
 import { GET, OK } from '../../test/fixtures/observed-tap.ts';
 import type { Logger } from '../kit/log.ts';
@@ -43,7 +44,8 @@ async function openTap(policies: readonly Policy[]) {
   };
   const tap = await Tap.start({
     ...change,
-    markerKey: Buffer.from('a key of the tests'),
+    instance: testInstance(),
+    onJudged: () => {},
     emit: () => {},
     log: silent,
   });

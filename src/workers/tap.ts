@@ -2,12 +2,13 @@ import { addCounts } from '../kit/counts.ts';
 import type { Logger } from '../kit/log.ts';
 import { sumLiveStats } from '../model/live-stats.ts';
 import type { Policy } from '../model/policy.ts';
-import type { ListenerSettings, ObserverSettings } from '../model/settings.ts';
+import type { ListenerSettings, ObserverSettings, PrimarySettings } from '../model/settings.ts';
 import type { AdminEvent, EndpointStatus, TapStatus } from '../model/status.ts';
 import type { ClientPem } from '../live/tls-client.ts';
 import type { TlsBundle } from '../live/tls-server.ts';
 import { LivePool } from './live-pool.ts';
-import type { ObserverReport } from './messages.ts';
+import type { Judged } from './answer-judge.ts';
+import type { InstanceData, ObserverReport } from './messages.ts';
 import { ObserverPool } from './observer-pool.ts';
 import { closeReport, mergeReports } from './reports.ts';
 
@@ -19,7 +20,8 @@ export interface TapOptions {
   readonly paused: readonly string[];
   readonly certificates: TlsBundle | undefined;
   readonly primaryPem: ClientPem | undefined;
-  readonly markerKey: Uint8Array;
+  readonly instance: InstanceData;
+  readonly onJudged: (judged: Judged) => void;
   readonly emit: (event: AdminEvent) => void;
   readonly log: Logger;
 }
@@ -43,12 +45,15 @@ export class Tap implements AsyncDisposable {
   #pastRestarts = 0;
   readonly #pastTape = { droppedBytes: 0, leftOut: 0 };
   #observer: ObserverSettings;
+  /** Where observers send repeats. */
+  #primary: PrimarySettings;
   /** Slots of the tapes: never fewer than connections may be open, those from before a change included. */
   #slots: number;
 
   private constructor(options: TapOptions) {
     this.#options = options;
     this.#observer = options.observer;
+    this.#primary = options.listener.primary;
     this.#slots = options.listener.connections;
   }
 
@@ -126,14 +131,21 @@ export class Tap implements AsyncDisposable {
   /** Puts changed settings in force; no connection is closed, and none refused. */
   reload({ listener, observer, policies, paused, certificates, primaryPem }: TapChange): void {
     const slots = Math.max(this.#slots, listener.connections);
-    const sameTapes = slots === this.#slots && JSON.stringify(observer) === JSON.stringify(this.#observer);
+    const sameObservers =
+      slots === this.#slots &&
+      JSON.stringify([observer, listener.primary]) === JSON.stringify([this.#observer, this.#primary]);
     this.#slots = slots;
     this.#observer = observer;
-    if (policies.length === 0 || !sameTapes) this.#stopObserving();
+    this.#primary = listener.primary;
+    if (policies.length === 0 || !sameObservers) this.#stopObserving();
     if (this.#observers !== undefined) this.#observers.setPolicies(policies, paused);
     else if (policies.length > 0) this.#startObserving(policies, paused);
     // After the tapes: a connection needs a slot on them.
     this.#live?.reload(listener, certificates, primaryPem);
+  }
+
+  setPolicies(policies: readonly Policy[], paused: readonly string[]): void {
+    this.#observers?.setPolicies(policies, paused);
   }
 
   setPaused(paused: readonly string[]): void {
@@ -158,13 +170,15 @@ export class Tap implements AsyncDisposable {
   }
 
   #createObservers(policies: readonly Policy[], paused: readonly string[]): ObserverPool {
-    const { listener, markerKey, emit, log } = this.#options;
+    const { listener, instance, onJudged, emit, log } = this.#options;
     return new ObserverPool({
       tap: listener.name,
       liveWorkers: listener.workers,
       settings: this.#observer,
       connections: this.#slots,
-      markerKey,
+      instance,
+      primary: this.#primary,
+      onJudged,
       policies,
       paused,
       onBreaker: ({ policy, mirror, open, reason }) => {

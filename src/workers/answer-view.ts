@@ -1,0 +1,35 @@
+import type { Answer } from '../model/difference.ts';
+import type { ResponseHead } from '../model/exchange.ts';
+
+type Trailers = readonly (readonly [name: string, value: string])[] | undefined;
+
+/** An answer as the comparison sees it, over a head as it was decoded. */
+export class AnswerView implements Answer {
+  readonly #head: ResponseHead;
+  readonly body: readonly Uint8Array[];
+  readonly trailers: NonNullable<Trailers>;
+
+  constructor(head: ResponseHead, body: readonly Uint8Array[], trailers: Trailers) {
+    this.#head = head;
+    this.body = body;
+    this.trailers = trailers ?? NONE;
+  }
+
+  get status(): number {
+    return this.#head.status;
+  }
+
+  header(name: string): string | undefined {
+    return this.#head.header(name);
+  }
+
+  headers(): Iterable<readonly [name: string, value: string]> {
+    return this.#head.headers();
+  }
+}
+
+const NONE: NonNullable<Trailers> = [];
+
+export function answerOf(head: ResponseHead, body: readonly Uint8Array[], trailers: Trailers): AnswerView {
+  return new AnswerView(head, body, trailers);
+}

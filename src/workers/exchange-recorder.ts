@@ -1,0 +1,92 @@
+import { createRecordRedaction } from '../mirror/record-redaction.ts';
+import type { RecordRedaction } from '../mirror/record-redaction.ts';
+import type { Difference } from '../model/difference.ts';
+import type { CopyOutcome } from '../model/copy.ts';
+import type { Exchange, ResponseHead } from '../model/exchange.ts';
+import type { Redaction } from '../model/policy.ts';
+import type { RecordedAnswer, RecordedExchange, RecordedOther } from '../model/recording.ts';
+
+/** One answer beside the primary's, and what is unlike in it. */
+export interface ComparedCopy {
+  readonly name: string;
+  readonly role: RecordedOther['role'];
+  readonly outcome: CopyOutcome | undefined;
+  readonly differences: readonly Difference[];
+}
+
+/** Makes examples of compared exchanges, redacted and cut to what is kept. */
+export class ExchangeRecorder {
+  readonly #policy: string;
+  readonly #redaction: RecordRedaction;
+  readonly #bodyBytes: number;
+
+  /** @param bodyBytes the longest body that is kept of one answer; longer ones are cut */
+  constructor(policy: string, redact: Redaction, bodyBytes: number) {
+    this.#policy = policy;
+    this.#redaction = createRecordRedaction(redact);
+    this.#bodyBytes = bodyBytes;
+  }
+
+  /** @param body the primary's answer, in the pieces it came in */
+  record(
+    exchange: Exchange,
+    route: string,
+    body: readonly Uint8Array[],
+    copies: readonly ComparedCopy[],
+  ): RecordedExchange | undefined {
+    const { request, response, times } = exchange;
+    if (response === undefined) return undefined;
+    return {
+      id: exchange.id,
+      tap: exchange.connection.tap,
+      policy: this.#policy,
+      route,
+      at: Math.round(times.requestStart / 1000),
+      source: exchange.connection.source.ip,
+      request: {
+        method: request.method,
+        target: this.#redaction.target(request.target),
+        authority: request.authority,
+        headers: this.#redaction.headers([...request.headers()]),
+        bodyBytes: exchange.requestBodyBytes,
+      },
+      primary: this.#answer(
+        response,
+        body,
+        exchange.responseBodyBytes,
+        times.responseStart - times.requestStart,
+        times.responseEnd - times.requestStart,
+      ),
+      others: copies.map((copy) => this.#other(copy)),
+    };
+  }
+
+  #other({ name, role, outcome, differences }: ComparedCopy): RecordedOther {
+    const failure = outcome?.kind === 'failed' ? outcome.failure : undefined;
+    if (outcome?.kind !== 'answered') return { name, role, answer: undefined, failure, differences };
+    const { head, body, bodyBytes, startMicros, firstByteMicros, endMicros } = outcome.answer;
+    const firstByte = firstByteMicros - startMicros;
+    const answer = this.#answer(head, body, bodyBytes, firstByte, endMicros - startMicros);
+    return { name, role, answer, failure, differences };
+  }
+
+  #answer(
+    head: ResponseHead,
+    pieces: readonly Uint8Array[],
+    bodyBytes: number,
+    firstByteMicros: number,
+    totalMicros: number,
+  ): RecordedAnswer {
+    const fields = [...head.headers()];
+    // What is cut off before it is redacted could not be read.
+    const body = this.#redaction.body(fields, Buffer.concat(pieces));
+    return {
+      status: head.status,
+      headers: this.#redaction.headers(fields),
+      body: body === undefined ? new Uint8Array() : Uint8Array.from(body.subarray(0, this.#bodyBytes)),
+      bodyBytes,
+      firstByteMicros,
+      totalMicros,
+    };
+  }
+}

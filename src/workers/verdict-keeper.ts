@@ -1,0 +1,230 @@
+import { RouteTable } from '../compare/routes/route-table.ts';
+import { policyVerdict } from '../compare/verdict/policy.ts';
+import type { VerdictOptions } from '../compare/verdict/options.ts';
+import { VerdictState } from '../compare/verdict/state.ts';
+import { UserError, messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import type { IgnoreRule } from '../model/compare-settings.ts';
+import type { MirrorSettings, Policy } from '../model/policy.ts';
+import type { MinuteCounts, SavedVerdict, StoreBatch } from '../model/recording.ts';
+import type { PairTally } from '../model/tally.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { Judged } from './answer-judge.ts';
+
+export interface VerdictKeeperOptions {
+  /** What an earlier run has left. */
+  readonly saved: readonly SavedVerdict[];
+  readonly log: Logger;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number;
+}
+
+/** The sums of all observers' tallies for one policy. */
+interface KeptPolicy {
+  /** What the counts depend on: with another one they begin anew. */
+  readonly basis: string;
+  readonly routes: RouteTable;
+  readonly states: ReadonlyMap<string, VerdictState>;
+  readonly since: number;
+  /** The last one that was made; undefined when something was counted since. */
+  verdict: Verdict | undefined;
+  /** Something was counted since it was saved. */
+  unsaved: boolean;
+}
+
+const MINUTE_MS = 60_000;
+const NOTHING: StoreBatch = { exchanges: [], minutes: [], verdicts: [] };
+
+/** Adds up what observers have counted, and makes the verdicts. */
+export class VerdictKeeper {
+  readonly #options: VerdictKeeperOptions;
+  readonly #kept = new Map<string, KeptPolicy>();
+  #exchanges: StoreBatch['exchanges'][number][] = [];
+  #minutes = new Map<string, MinuteCounts>();
+
+  constructor(options: VerdictKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** Policies that are compared as before go on with their counts. */
+  setPolicies(policies: readonly Policy[]): void {
+    const before = new Map(this.#kept);
+    this.#kept.clear();
+    for (const policy of policies) {
+      const known = before.get(policy.name);
+      this.#kept.set(
+        policy.name,
+        known !== undefined && known.basis === basisOf(policy) ? known : this.#begin(policy),
+      );
+    }
+  }
+
+  add({ tallies, exchanges }: Judged): void {
+    for (const tally of tallies) this.#addTally(tally);
+    for (const exchange of exchanges) {
+      const routes = this.#kept.get(exchange.policy)?.routes;
+      if (routes !== undefined) this.#exchanges.push({ ...exchange, route: routes.adopt(exchange.route, 0) });
+    }
+  }
+
+  /** What the pairs of a policy prove so far; undefined when there is no such policy. */
+  verdict(policy: string): Verdict | undefined {
+    const kept = this.#kept.get(policy);
+    if (kept === undefined) return undefined;
+    const at = this.#options.now();
+    kept.verdict ??= policyVerdict(
+      policy,
+      [...kept.states.values()].map((state) => state.verdict(at)),
+      kept.since,
+      at,
+    );
+    return kept.verdict;
+  }
+
+  /**
+   * The rule by which a finding would be ignored; undefined when there is no such policy or finding.
+   *
+   * @throws UserError for findings that no rule is for
+   */
+  ruleFor(policy: string, finding: string): IgnoreRule | undefined {
+    const findings = this.verdict(policy)?.mirrors.flatMap((mirror) => mirror.findings) ?? [];
+    const found = findings.find(({ id }) => id === finding);
+    if (found === undefined) return undefined;
+    const { path, kind, route } = found;
+    if (kind === 'failure' || kind === 'latency') {
+      throw new UserError(`a finding of kind "${kind}" is not about what an answer holds`, {
+        where: path,
+        hint: `set compare.gate.${kind === 'latency' ? 'latency' : 'mirrorErrors'} instead`,
+      });
+    }
+    return { path, kinds: [kind], route };
+  }
+
+  /**
+   * What is to be stored since the last time.
+   *
+   * @param verdicts whether verdicts are wanted too; they are the costly part
+   */
+  take(verdicts: boolean): StoreBatch {
+    const batch = {
+      exchanges: this.#exchanges,
+      minutes: [...this.#minutes.values()],
+      verdicts: verdicts ? this.#saved() : NOTHING.verdicts,
+    };
+    this.#exchanges = [];
+    this.#minutes = new Map();
+    return batch;
+  }
+
+  #begin(policy: Policy): KeptPolicy {
+    const basis = basisOf(policy);
+    const states = new Map<string, VerdictState>();
+    const routes = new RouteTable(policy.compare.routes, (from, to) => {
+      for (const state of states.values()) state.mergeRoutes(from, to);
+    });
+    let since = this.#options.now();
+    for (const mirror of policy.mirrors) {
+      const before = this.#restored(policy, mirror, basis);
+      if (before !== undefined) since = Math.min(since, before.since);
+      states.set(mirror.name, before?.state ?? new VerdictState(optionsOf(policy, mirror)));
+    }
+    return { basis, routes, states, since, verdict: undefined, unsaved: false };
+  }
+
+  #restored(policy: Policy, mirror: MirrorSettings, basis: string) {
+    const saved = this.#options.saved.find((one) => one.policy === policy.name && one.mirror === mirror.name);
+    if (saved === undefined) return undefined;
+    const where = { policy: policy.name, mirror: mirror.name };
+    try {
+      const state = JSON.parse(saved.state) as { readonly [key: string]: unknown };
+      if (state['basis'] !== basis) {
+        this.#options.log.info('the verdict begins anew: what is compared has changed', where);
+        return undefined;
+      }
+      return {
+        state: VerdictState.restore(String(state['counts']), optionsOf(policy, mirror)),
+        since: Number(state['since']),
+      };
+    } catch (error) {
+      this.#options.log.warn('the verdict begins anew: what was stored cannot be read', {
+        ...where,
+        error: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
+  #addTally(tally: PairTally): void {
+    const kept = this.#kept.get(tally.policy);
+    const state = kept?.states.get(tally.mirror);
+    // Of a policy that is gone, or from before a change.
+    if (kept === undefined || state === undefined) return;
+    const routes = tally.routes.map((route) => ({
+      ...route,
+      route: kept.routes.adopt(route.route, route.pairs),
+    }));
+    state.add({ ...tally, routes });
+    kept.verdict = undefined;
+    kept.unsaved = true;
+    this.#addMinute(tally);
+  }
+
+  #addMinute({ policy, mirror, routes }: PairTally): void {
+    const at = Math.floor(this.#options.now() / MINUTE_MS) * MINUTE_MS;
+    const key = JSON.stringify([at, policy, mirror]);
+    const before = this.#minutes.get(key) ?? { pairs: 0, same: 0, different: 0, failures: 0 };
+    let { pairs, same, failures } = before;
+    for (const route of routes) {
+      pairs += route.pairs;
+      same += route.same;
+      for (const [statuses, count] of Object.entries(route.statuses))
+        if (statuses.endsWith('>failed')) failures += count;
+    }
+    this.#minutes.set(key, {
+      at,
+      policy,
+      mirror,
+      pairs,
+      same,
+      failures,
+      different: Math.max(0, pairs - same - failures),
+    });
+  }
+
+  #saved(): readonly SavedVerdict[] {
+    const all: SavedVerdict[] = [];
+    for (const [policy, kept] of this.#kept) {
+      const verdict = kept.unsaved ? this.verdict(policy) : undefined;
+      if (verdict === undefined) continue;
+      kept.unsaved = false;
+      for (const [mirror, state] of kept.states) {
+        const { basis, since } = kept;
+        all.push({
+          policy,
+          mirror,
+          state: JSON.stringify({ basis, since, counts: state.save() }),
+          verdict,
+        });
+      }
+    }
+    return all;
+  }
+}
+
+/** What two runs must have in common so that their counts may be added up. */
+function basisOf({ compare, mirrors, control, rewrite }: Policy): string {
+  const { gate, limits, ...rest } = compare;
+  const urls = mirrors.map(({ name, endpoint }) => [name, endpoint.url]);
+  return JSON.stringify([rest, gate.latency ?? null, limits, urls, control?.endpoint.url ?? null, rewrite]);
+}
+
+function optionsOf({ compare, control }: Policy, { name }: MirrorSettings): VerdictOptions {
+  const { repeat, assumed } = compare.noise;
+  const source = repeat === undefined ? 'assumed' : 'repeat';
+  return {
+    mirror: name,
+    gate: compare.gate,
+    noise: { source: control === undefined ? source : 'control', assumed },
+    limits: { findings: compare.limits.findings, routes: compare.routes.limit },
+  };
+}
