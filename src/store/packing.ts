@@ -68,7 +68,10 @@ function packed(codec: number, length: number, content: Uint8Array): Uint8Array 
 function inflate(content: Uint8Array, length: number, what: string): Uint8Array {
   if (length > CONTENT_LIMIT) throw damaged(what);
   try {
-    return zstdDecompressSync(content, { maxOutputLength: Math.max(1, length) });
+    const { buffer, byteOffset, byteLength } = zstdDecompressSync(content, {
+      maxOutputLength: Math.max(1, length),
+    });
+    return new Uint8Array(buffer, byteOffset, byteLength);
   } catch (error) {
     throw damaged(what, error);
   }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { StoreError } from './store-error.ts';
 
@@ -29,6 +29,9 @@ export function setAside(file: string, now: number): string {
   for (let again = 2; existsSync(aside); again++) aside = `${file}.corrupt-${time}-${again}`;
   renameSync(file, aside);
   // The log belongs to the file; a new file beside an old log would be corrupt from the start.
-  if (existsSync(`${file}-wal`)) renameSync(`${file}-wal`, `${aside}-wal`);
+  const log = statSync(`${file}-wal`, { throwIfNoEntry: false });
+  if (log !== undefined && log.size > 0) renameSync(`${file}-wal`, `${aside}-wal`);
+  rmSync(`${file}-wal`, { force: true });
+  rmSync(`${file}-shm`, { force: true });
   return aside;
 }

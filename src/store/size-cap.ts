@@ -80,6 +80,8 @@ export class SizeCap {
       this.settle();
       if (this.#pages >= before) break;
     }
+    // What was given back is still in the file until the log says so to it.
+    this.#checkpoint.get();
     // A pragma takes no parameters; the number is ours.
     this.#connection.db.exec(`PRAGMA max_page_count = ${this.#maxPages}`);
   }

@@ -111,7 +111,9 @@ export class StoreFile implements Disposable {
   writeExchanges(exchanges: readonly RecordedExchange[]): number {
     const { transactionBytes: largest, transactionRows: rows } = this.#cap;
     const fitting = exchanges.filter((exchange) => exchangeBytes(exchange) <= largest);
+    const { seen } = this.#reservoir;
     const plan = this.#plan(fitting);
+    if (this.#reservoir.seen !== seen) this.probe();
     for (const chunk of chunksOf(plan.chosen, largest, rows)) {
       this.#write(chunk.bytes, () => {
         for (const chosen of chunk.items) this.#exchanges.insert(chosen);
@@ -127,7 +129,7 @@ export class StoreFile implements Disposable {
     return exchanges.length - fitting.length;
   }
 
-  /** Finds out whether the file can be written again. */
+  /** Writes how many matches have come, and so finds out whether the file can be written. */
   probe(): void {
     this.#write(0, () => this.#count.run(MATCHES, this.#reservoir.seen));
   }

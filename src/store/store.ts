@@ -1,4 +1,4 @@
-import { rmSync, statfsSync } from 'node:fs';
+import { accessSync, constants, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { backoffMs } from '../kit/backoff.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -169,6 +169,9 @@ export class Store implements Disposable {
 
   #run(work: (file: StoreFile) => void): void {
     if (this.#corrupt) this.#replace();
+    // Until now it may have been read. In memory there is nothing to open again.
+    const broken = this.#error?.code === 'gone' || this.#error?.code === 'internal';
+    if (broken && this.#settings.file !== undefined) this.#close();
     if (this.#file?.inPlace() === false) {
       this.#close();
       this.#log.warn('the store file was removed or replaced; it is opened anew', this.#where);
@@ -179,16 +182,18 @@ export class Store implements Disposable {
     this.#exchanges = this.#file.exchanges;
   }
 
-  /** SQLite reports some writes that found no room as errors of the disk. */
+  /** SQLite does not always tell what the disk has told it; the folder does. */
   #explain(thrown: unknown): StoreError {
     const error = storeErrorOf(thrown);
     const { file } = this.#settings;
     if (file === undefined || error.code !== 'gone') return error;
     try {
-      const { bavail, bsize } = statfsSync(dirname(file));
+      const folder = dirname(file);
+      accessSync(folder, constants.W_OK);
+      const { bavail, bsize } = statfsSync(folder);
       return bavail * bsize < LITTLE_ROOM_BYTES ? diskFull(thrown) : error;
-    } catch {
-      return error;
+    } catch (folderError) {
+      return storeErrorOf(folderError);
     }
   }
 
@@ -197,9 +202,6 @@ export class Store implements Disposable {
     this.#error = error;
     this.#retryAt = this.#clock.monotonic() + backoffMs(this.#failuresInRow++, RETRY, this.#random);
     if (first) this.#log.warn('the store cannot be written', { ...this.#where, error: error.text });
-    if (this.#settings.file === undefined) return;
-    // What is gone or broken has to be opened anew; what is only full or locked can still be read.
-    if (error.code === 'gone' || error.code === 'internal') this.#close();
   }
 
   #recover(): void {
@@ -217,7 +219,6 @@ export class Store implements Disposable {
     this.#close();
     const verdicts = salvage(file);
     const aside = setAside(file, this.#clock.now());
-    rmSync(`${file}-shm`, { force: true });
     this.#corrupt = false;
     // Those that came since are newer.
     const { verdicts: newer } = this.#held.get();
