@@ -18,10 +18,9 @@ const TOKEN_DIFFERS = 0.5;
 
 /** What a text as a whole is, when it is made anew for each answer: an id, a timestamp, a hash, a token, a duration. */
 export function recognise(text: string): VolatileKind | undefined {
-  if (text.length > LOOKED_CHARS) return undefined;
-  const [first] = volatileValues(text);
-  if (first === undefined || first.start !== 0 || first.end !== text.length) return undefined;
-  return first.certain ? first.kind : undefined;
+  if (text.length > LOOKED_CHARS || !isAlphanumeric(text.charCodeAt(0))) return undefined;
+  const found = valueAt(text, 0, wordEnd(text, 0), new TokenFinder(text));
+  return found?.certain === true && found.end === text.length ? found.kind : undefined;
 }
 
 /**
@@ -58,8 +57,7 @@ function volatileValues(text: string): readonly VolatileValue[] {
       at++;
       continue;
     }
-    let end = at + 1;
-    while (end < text.length && isAlphanumeric(text.charCodeAt(end))) end++;
+    const end = wordEnd(text, at);
     const found = valueAt(text, at, end, tokens);
     if (found !== undefined) values.push(found);
     at = found === undefined ? end : found.end;
@@ -67,11 +65,17 @@ function volatileValues(text: string): readonly VolatileValue[] {
   return values;
 }
 
+function wordEnd(text: string, at: number): number {
+  let end = at + 1;
+  while (end < text.length && isAlphanumeric(text.charCodeAt(end))) end++;
+  return end;
+}
+
 /** The value that begins with the word from `at` to `end`; what is written more strictly is tried first. */
 function valueAt(text: string, at: number, end: number, tokens: TokenFinder): VolatileValue | undefined {
   return (
     (end - at === 8 ? uuidAt(text, at) : undefined) ??
-    timestampAt(text, at) ??
+    timestampAt(text, at, end) ??
     jwtAt(text, at) ??
     epochAt(text, at, end) ??
     durationAt(text, at) ??

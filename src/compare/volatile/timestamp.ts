@@ -1,7 +1,6 @@
 import type { VolatileValue } from './value.ts';
 
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
-const WEEKDAYS: ReadonlySet<string> = new Set(['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun']);
 
 const WEEKDAY = '(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?';
 const MONTH =
@@ -40,9 +39,17 @@ const BY_LETTER = [
   form(String.raw`${MONTH} (?<day>\d{1,2}), (?<year>\d{4})(?:,| at)? ${TIME}${HALF}${ZONE}`),
 ];
 
-/** A point in time in one of the usual forms that begins at an index, with its date and its time of day. */
-export function timestampAt(text: string, at: number): VolatileValue | undefined {
-  for (const pattern of patternsFor(text, at)) {
+/** How the names of days and months begin. */
+const NAMES: ReadonlySet<string> = new Set(
+  'Mon Tue Wed Thu Fri Sat Sun Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' '),
+);
+
+/**
+ * A point in time in one of the usual forms that begins at an index, with its date and its time of day. `end` is where
+ * the word ends that begins there.
+ */
+export function timestampAt(text: string, at: number, end: number): VolatileValue | undefined {
+  for (const pattern of patternsFor(text, at, end)) {
     pattern.lastIndex = at;
     const match = pattern.exec(text);
     if (match === null) continue;
@@ -60,11 +67,11 @@ export function timestampAt(text: string, at: number): VolatileValue | undefined
   return undefined;
 }
 
-function patternsFor(text: string, at: number): readonly RegExp[] {
+/** Most words are told apart here, without a pattern. */
+function patternsFor(text: string, at: number, end: number): readonly RegExp[] {
   const code = text.charCodeAt(at);
-  if (code >= 48 && code <= 57) return BY_DIGIT;
-  const start = text.slice(at, at + 3).toLowerCase();
-  return WEEKDAYS.has(start) || MONTHS.includes(start) ? BY_LETTER : [];
+  if (code >= 48 && code <= 57) return '-/ '.includes(text[end] ?? '.') || end - at >= 14 ? BY_DIGIT : [];
+  return code >= 65 && code <= 90 && NAMES.has(text.slice(at, at + 3)) ? BY_LETTER : [];
 }
 
 /** The moment, or undefined when it is none: month 13, hour 25. */
