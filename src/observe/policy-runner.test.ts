@@ -178,7 +178,10 @@ test('what is judged is the whole exchange, with all copies of a policy', () => 
   other.target(0).last.answer(200, 'hello');
   assert.deepEqual(policy.judge.bodies, [], 'while a copy is under way');
   policy.target(0).last.answer(200, 'other');
-  assert.deepEqual([policy.judge.bodies, policy.judge.seen], [['hello'], [['v2', 'v3']]]);
+  assert.deepEqual(
+    [policy.judge.bodies, policy.judge.seen.map((names) => names.toSorted())],
+    [['hello'], [['v2', 'v3']]],
+  );
   assert.deepEqual([other.judge.bodies, other.judge.seen], [['hello'], [['v4']]]);
   assert.deepEqual(
     [policy.pairs(0), policy.pairs(1)],
@@ -394,4 +397,25 @@ test('policies may change while an exchange is under way', () => {
   assert.deepEqual([before.target().last.body, before.pairs()?.same], ['abcdefghi', 1]);
   tap.client(GET()).primary(OK());
   assert.equal(before.target().copies.length, 1);
+});
+
+test('no target of a policy is always asked first', () => {
+  const policy = running({}, ['v2', 'control']);
+  const asked: string[] = [];
+  for (const target of policy.targets) {
+    const { copy } = target;
+    target.copy = (request) => {
+      asked.push(target.name);
+      return copy.call(target, request);
+    };
+  }
+  const tap = observed([policy]);
+  for (let i = 0; i < 100; i++) {
+    tap.client(GET()).primary(OK());
+    for (const target of policy.targets) target.last.answer(200, '');
+  }
+  const first = asked.filter((_, at) => at % 2 === 0);
+  assert.equal(first.length, 100);
+  const ofMirror = first.filter((name) => name === 'v2').length;
+  assert.ok(ofMirror > 30 && ofMirror < 70, `${ofMirror} of 100`);
 });

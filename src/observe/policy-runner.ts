@@ -194,7 +194,10 @@ export class PolicyRunner implements ExchangeSink {
 
   #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {
     attachment.bodyLimit = Math.max(attachment.bodyLimit, policy.bodyBytes);
-    for (const running of policy.targets) {
+    const { targets } = policy;
+    const first = targets.length === 1 ? 0 : turnOf(policy.counts.sampled) % targets.length;
+    for (let i = 0; i < targets.length; i++) {
+      const running = targets[(first + i) % targets.length] as RunningTarget;
       if (running.wants?.(exchange.request) === false) continue;
       const inProgress: CopyInProgress = { policy, running, copy: undefined, outcome: undefined };
       const started = running.target.copy({
@@ -269,6 +272,14 @@ function decide(
     return 'unsafe_method';
   }
   return policy.paused ? 'paused' : undefined;
+}
+
+/**
+ * Who is asked first answers from a younger state, so that a mirror that always came before the control would differ by
+ * that alone. Scattered, lest the turns follow a rhythm of the traffic.
+ */
+function turnOf(request: number): number {
+  return Math.imul(request, 0x9e3779b1) >>> 16;
 }
 
 function refuse({ targets }: RunningPolicy, reason: NotMirroredReason): void {
