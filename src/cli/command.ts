@@ -50,6 +50,8 @@ export interface Context {
   readonly out: Output;
   readonly err: Output;
   readonly signals: Signals;
+  /** Undefined where nobody can press a key. */
+  readonly keyboard?: Keyboard | undefined;
   readonly clock: Clock;
   readonly startRuntime: StartRuntime;
   /** How a copy's head would look, for `check`. */
@@ -63,8 +65,17 @@ export interface Output {
   /** Whether a person sees it as it comes. */
   readonly terminal: boolean;
   readonly colour: boolean;
-  /** Width of the terminal now. */
+  /** Width and height of the terminal now. */
   readonly columns: number;
+  readonly rows: number;
+}
+
+/** Keys and the size of the terminal that a person sits at. */
+export interface Keyboard {
+  /** Calls `listener` with each key (Ctrl-C is one of them) until the result is called; keys are not shown meanwhile. */
+  listen(listener: (key: string) => void): () => void;
+  /** Calls `listener` when the terminal changes its size, until the result is called. */
+  onResize(listener: () => void): () => void;
 }
 
 export type SignalName = 'SIGINT' | 'SIGTERM' | 'SIGHUP';

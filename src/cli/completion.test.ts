@@ -18,7 +18,7 @@ test('bash completes commands, options, values and the names of commands', () =>
   deepEqual(complete('understudy', 'ru'), ['run']);
   deepEqual(complete('understudy', 'run', '--sam'), ['--sample-by']);
   deepEqual(complete('understudy', 'run', '--writes', ''), ['hold', 'mirror']);
-  deepEqual(complete('understudy', 'help', 'ver'), ['version']);
+  deepEqual(complete('understudy', 'help', 'vers'), ['version']);
   deepEqual(complete('understudy', 'completion', ''), ['bash', 'zsh', 'fish']);
 });
 

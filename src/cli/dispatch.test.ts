@@ -39,7 +39,7 @@ const cases: readonly (readonly [args: readonly string[], code: number, out: Reg
     /--primary: is missing[\s\S]*--percent: needs --mirror/,
   ],
   [['run', '--config', '/none.yaml'], 64, /^$/, /there is no such file/],
-  [['run', '--until', 'verdict'], 64, /^$/, /--until/],
+  [['run', '--until', 'verdicts'], 64, /^$/, /--until/],
   [['demo', '--rate', '0'], 64, /^$/, /--rate: "0" is no rate/],
   [['demo', '--rate', '1e3'], 64, /^$/, /--rate/],
   [['demo', '--duration', 'soon'], 64, /^$/, /"soon" is not a duration/],

@@ -1,6 +1,6 @@
 import { systemClock } from '../kit/clock.ts';
 import { COMMANDS } from './commands.ts';
-import type { Context, Output } from './command.ts';
+import type { Context, Keyboard, Output } from './command.ts';
 
 /** What commands have of this process. */
 export function processContext(own: Pick<Context, 'version' | 'startRuntime' | 'preview'>): Context {
@@ -10,6 +10,7 @@ export function processContext(own: Pick<Context, 'version' | 'startRuntime' | '
     out: outputOf(process.stdout),
     err: outputOf(process.stderr),
     signals: process,
+    keyboard: process.stdin.isTTY && process.stdout.isTTY ? processKeyboard : undefined,
     clock: systemClock,
     commands: COMMANDS,
   };
@@ -26,7 +27,29 @@ function outputOf(stream: NodeJS.WriteStream): Output {
       // Some terminals say 0 before they know.
       return stream.columns || 80;
     },
+    get rows() {
+      return stream.rows || 24;
+    },
     // NO_COLOR counts when it is there and not empty (https://no-color.org).
     colour: terminal && (process.env['NO_COLOR'] ?? '') === '' && process.env['TERM'] !== 'dumb',
   };
 }
+
+const processKeyboard: Keyboard = {
+  listen(listener) {
+    const { stdin } = process;
+    const read = (keys: Buffer): void => {
+      for (const key of keys.toString('utf8')) listener(key);
+    };
+    stdin.setRawMode(true);
+    stdin.on('data', read).resume();
+    return () => {
+      stdin.off('data', read).pause();
+      stdin.setRawMode(false);
+    };
+  },
+  onResize(listener) {
+    process.stdout.on('resize', listener);
+    return () => process.stdout.off('resize', listener);
+  },
+};

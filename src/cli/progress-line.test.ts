@@ -5,7 +5,7 @@ import { ProgressLine } from './progress-line.ts';
 function screen(terminal: boolean, columns = 80) {
   let text = '';
   return {
-    out: { write: (more: string) => void (text += more), terminal, colour: false, columns },
+    out: { write: (more: string) => void (text += more), terminal, colour: false, columns, rows: 24 },
     shown: () => text.replaceAll('\r\u001B[2K', '⟲'),
   };
 }

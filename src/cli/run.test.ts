@@ -6,7 +6,8 @@ import { test } from 'node:test';
 import type { TestContext as NodeTestContext } from 'node:test';
 import type { TestContext } from '../../test/fixtures/cli-context.ts';
 import { cliContext } from '../../test/fixtures/cli-context.ts';
-import { exampleSummary } from '../../test/fixtures/status.ts';
+import { examplePolicy, exampleSummary } from '../../test/fixtures/status.ts';
+import { exampleVerdict, passVerdict, undecidedVerdict } from '../../test/fixtures/verdict.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import { dispatch } from './dispatch.ts';
 
@@ -173,6 +174,65 @@ test('--report writes the result for programs and for people, into a folder it m
   equal(await dispatch([...QUICK_START, '--until', '1-requests', '--report', folder], context), 0);
   equal(JSON.parse(readFileSync(join(folder, 'summary.json'), 'utf8')).mirrored, 90);
   match(readFileSync(join(folder, 'summary.txt'), 'utf8'), /90 copied, 20 writes held back/);
+  match(readFileSync(join(folder, 'report.html'), 'utf8'), /^<!doctype html>/);
+  match(readFileSync(join(folder, 'report.md'), 'utf8'), /^### ❌ fail: `orders-v2`/);
+  match(readFileSync(join(folder, 'report.txt'), 'utf8'), /^FAIL orders-v2/);
+  match(readFileSync(join(folder, 'junit.xml'), 'utf8'), /<testsuite name="orders-v2 → v2"/);
+  const report = JSON.parse(readFileSync(join(folder, 'report.json'), 'utf8'));
+  equal(report.state, 'fail');
+  equal(report.examples[0].exchanges[0].id, 'e-1');
+});
+
+test('--until verdict ends when every policy is decided, and exits by it', async () => {
+  for (const [verdict, code] of [
+    [passVerdict, 0],
+    [exampleVerdict(), 1],
+  ] as const) {
+    const context = cliContext();
+    context.runtime.drained();
+    context.runtime.policies = () => [examplePolicy];
+    context.runtime.verdicts = [undecidedVerdict];
+    const ended = dispatch([...QUICK_START, '--until', 'verdict,1h', '--json'], context);
+    await listening(context);
+    deepEqual(context.runtime.calls, []);
+    context.runtime.verdicts = [verdict];
+    equal(await ended, code);
+    const result = JSON.parse(context.printed().out);
+    equal(result.ended, 'until');
+    equal(result.verdicts[0].state, verdict.state);
+  }
+});
+
+test('a gate that ends without a decision exits with 2, also when one policy has compared nothing', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  context.runtime.verdicts = [passVerdict];
+  equal(await dispatch([...QUICK_START, '--until', '1-requests', '--gate', '--json'], context), 2);
+  deepEqual(
+    JSON.parse(context.printed().out).verdicts.map(({ state }: { state: string }) => state),
+    ['pass', 'undecided'],
+  );
+});
+
+test('without a gate the verdict does not decide the exit code', async () => {
+  const context = cliContext();
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests'], context), 0);
+});
+
+test('a gate without a mirror is a mistake', async () => {
+  const context = cliContext();
+  const args = ['run', '--listen', '127.0.0.1:0', '--primary', 'http://127.0.0.1:3000', '--until', 'verdict'];
+  equal(await dispatch(args, context), 64);
+  match(context.printed().err, /nothing to decide/);
+  deepEqual(context.started, []);
+});
+
+test('on a terminal the end shows the verdict with its findings', async () => {
+  const context = cliContext({ terminal: true });
+  context.runtime.drained();
+  equal(await dispatch([...QUICK_START, '--until', '1-requests'], context), 0);
+  match(context.printed().out, /90 copied[\s\S]*FAIL orders-v2 → v2[\s\S]*body\.customer\.email/);
 });
 
 test('a report that cannot be written is told before anything starts', async (t) => {

@@ -1,36 +1,51 @@
 import { settingsFromFlags } from '../config/flags.ts';
 import { renderProblems } from '../config/problem.ts';
 import { parseDuration } from '../kit/duration.ts';
+import { UserError } from '../kit/errors.ts';
 import { createLogger } from '../kit/log.ts';
 import type { Logger } from '../kit/log.ts';
 import type { Runtime } from '../model/runtime.ts';
 import type { LogSettings, Settings } from '../model/settings.ts';
+import type { ReportInput } from '../report/report-input.ts';
+import { renderText } from '../report/text.ts';
 import type { Command, Context, Input } from './command.ts';
 import { EXIT, isGiven, valueOf } from './command.ts';
 import { CONFIG_OPTIONS, configFlags } from './config-options.ts';
 import { ConfigReload } from './config-reload.ts';
 import { Interruption } from './interruption.ts';
 import { ProgressLine } from './progress-line.ts';
-import { prepareReport, writeReport } from './report.ts';
+import { prepareFolder, writeReport, writeSummary } from './report-folder.ts';
+import { resultJson } from './run-result.ts';
+import type { RunResult } from './run-result.ts';
 import { attend } from './session.ts';
 import { progressText, resultText, startText } from './status-text.ts';
-import { parseUntil } from './until.ts';
+import { parseUntil, waitsForVerdict } from './until.ts';
+import { exitCodeOf } from './verdict-exit.ts';
+import { gatherReport, ownVerdicts } from './verdict-source.ts';
 
 export const run: Command = {
   name: 'run',
   summary: 'Stand in front of a service and copy its requests to mirrors',
   usage: '(--config FILE | --listen ADDRESS --primary URL [--mirror URL]…) [options]',
   description:
-    'Relays the connections of clients to the primary, byte for byte, and copies the requests that the policies select to the mirrors. Ends at SIGINT or SIGTERM, or when --until says so; open connections may finish, a second signal ends at once.',
+    'Relays the connections of clients to the primary, byte for byte, and copies the requests that the policies select to the mirrors. Ends at SIGINT or SIGTERM, or when --until says so; open connections may finish, a second signal ends at once. Exits with 0, or by the verdict with --gate or --until verdict.',
   options: [
     ...CONFIG_OPTIONS,
     {
       name: 'until',
       value: 'END',
-      help: 'end by itself: 10000-pairs, 10000-requests, 30m, or end (of a recording)',
+      help: 'end by itself: 10000-pairs, 10000-requests, 30m, verdict (every policy passed or failed) or end (of a recording); verdict,30m is whichever comes first',
     },
     { name: 'drain', value: 'TIME', help: 'how long open connections may finish at the end (default 30s)' },
-    { name: 'report', value: 'DIR', help: 'write summary.json and summary.txt there at the end' },
+    {
+      name: 'report',
+      value: 'DIR',
+      help: 'write the report there at the end, in every format, with summary.json',
+    },
+    {
+      name: 'gate',
+      help: 'exit with 0 pass, 1 fail, 2 undecided, as the verdict says; the same when --until waits for it',
+    },
     { name: 'json', help: 'print the result as one line of JSON at the end, and nothing else' },
   ],
   examples: [
@@ -44,6 +59,10 @@ export const run: Command = {
       what: 'in a pipeline: 10,000 pairs, then the result as JSON',
       command: 'understudy run --config understudy.yaml --until 10000-pairs --json',
     },
+    {
+      what: 'a gate: ends with the decision, at the latest after half an hour, and exits by it',
+      command: 'understudy run --config understudy.yaml --until verdict,30m --report out/',
+    },
   ],
   run: runCommand,
 };
@@ -52,13 +71,15 @@ async function runCommand(input: Input, context: Context): Promise<number> {
   const { out, err, signals, clock, startRuntime } = context;
   const untilText = valueOf(input, 'until');
   const until = untilText === undefined ? undefined : parseUntil(untilText);
+  const gated = isGiven(input, 'gate') || waitsForVerdict(until);
   const reportFolder = valueOf(input, 'report');
   const json = isGiven(input, 'json');
   const file = valueOf(input, 'config');
   const load = (): Settings => loadSettings(input, context);
   const readAt = Date.now();
   const settings = load();
-  if (reportFolder !== undefined) await prepareReport(reportFolder);
+  if (gated) requireMirror(settings);
+  if (reportFolder !== undefined) await prepareFolder(reportFolder, '--report');
 
   const shown = out.terminal && !json;
   using progress = new ProgressLine(out, shown);
@@ -84,11 +105,42 @@ async function runCommand(input: Input, context: Context): Promise<number> {
       log.info('ending: open connections may finish', { because: ending, drainMs: settings.drainMs }),
   });
   progress[Symbol.dispose]();
-  if (reportFolder !== undefined) await writeReport(reportFolder, result);
-  if (json) out.write(`${JSON.stringify(result)}\n`);
-  else if (out.terminal) out.write(resultText(result));
+  const report =
+    reportFolder === undefined && !shown ? undefined : await finalReport(runtime, result, context);
+  if (reportFolder !== undefined) {
+    await writeSummary(reportFolder, '--report', result);
+    if (report !== undefined) await writeReport(reportFolder, '--report', report);
+  }
+  if (json) out.write(`${resultJson(result)}\n`);
+  else if (out.terminal) {
+    out.write(resultText(result));
+    if (report !== undefined && report.verdicts.length > 0) out.write(`\n${renderText(report, out)}`);
+  }
   if (err.terminal && reportFolder !== undefined && !json) err.write(`The report is in ${reportFolder}.\n`);
-  return EXIT.done;
+  return gated ? exitCodeOf(result.verdicts) : EXIT.done;
+}
+
+/** @throws UserError when nothing is compared, so that there is nothing to decide */
+function requireMirror({ policies }: Settings): void {
+  if (policies.length > 0) return;
+  throw new UserError('there is nothing to decide: no policy copies requests to a mirror', {
+    where: '--until',
+    hint: 'name a mirror with --mirror URL, or a policy in the configuration',
+  });
+}
+
+/** The verdicts of the result, so that summary and report say the same, with examples of what was found. */
+async function finalReport(
+  runtime: Runtime,
+  result: RunResult,
+  { version, clock }: Context,
+): Promise<ReportInput> {
+  const own = ownVerdicts(runtime);
+  const { verdicts } = result;
+  const at = clock.now();
+  if (verdicts.length === 0)
+    return { version, at, verdicts, summary: runtime.summary(), examples: new Map() };
+  return gatherReport({ ...own, verdicts: async () => verdicts }, { policy: undefined, version, at });
 }
 
 function logStart(runtime: Runtime, log: Logger): void {

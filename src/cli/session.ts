@@ -29,6 +29,15 @@ export async function attend(runtime: Runtime, options: SessionOptions): Promise
   return runResult(runtime, ending);
 }
 
+/** Every policy has a verdict that is no longer undecided. */
+function isDecided(runtime: Runtime): boolean {
+  const policies = runtime.policies();
+  const undecided = policies.some(
+    ({ name }) => (runtime.verdict(name)?.state ?? 'undecided') === 'undecided',
+  );
+  return policies.length > 0 && !undecided;
+}
+
 async function endOf(
   runtime: Runtime,
   { until, interruption, clock, onSecond }: SessionOptions,
@@ -38,7 +47,12 @@ async function endOf(
   const reached = new Promise<Ending>((resolve) => {
     if (until === undefined) return;
     const look = (): void => {
-      if (isReached(until, runtime.summary(), clock.monotonic() - startedAt)) resolve('until');
+      const now = {
+        summary: runtime.summary(),
+        elapsedMs: clock.monotonic() - startedAt,
+        decided: () => isDecided(runtime),
+      };
+      if (isReached(until, now)) resolve('until');
     };
     timers.push(clock.every(LOOK_MS, look));
   });

@@ -8,6 +8,9 @@ import type { ReportSummary } from './report-input.ts';
  * escapes them its own way.
  */
 
+/** Said of a policy that has no verdict of any mirror. */
+export const NOTHING_YET = 'nothing has been compared yet';
+
 /** `12,000 pairs compared, 11,800 the same (98.3 %)`. */
 export function pairsText({ pairs }: MirrorVerdict): string {
   const { compared, same } = pairs;

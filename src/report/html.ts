@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Finding, MirrorVerdict, Verdict } from '../model/verdict.ts';
 import {
   NOISE_NAMES,
+  NOTHING_YET,
   coverageText,
   findingEvidenceText,
   findingRateText,
@@ -42,7 +43,9 @@ export function renderHtml(input: ReportInput): string {
   const policy = `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   const state = worstState(input.verdicts.map((verdict) => verdict.state));
   const sections = input.verdicts.flatMap((verdict) =>
-    verdict.mirrors.map((mirror) => mirrorSection(verdict, mirror, input)),
+    verdict.mirrors.length === 0
+      ? [nothingSection(verdict)]
+      : verdict.mirrors.map((mirror) => mirrorSection(verdict, mirror, input)),
   );
   const body = sections.length === 0 ? [html`<p>There is no verdict: no policy has a mirror.</p>`] : sections;
   const summary = input.summary === undefined ? html`` : html`<p>${summaryText(input.summary)}</p>`;
@@ -67,6 +70,13 @@ export function renderHtml(input: ReportInput): string {
         <main>${body}</main>
       </body>
     </html> `.text;
+}
+
+function nothingSection({ policy, state }: Verdict): Markup {
+  return html`<section>
+    <h2><span class="badge ${state}">${state}</span> ${policy}</h2>
+    <p>${NOTHING_YET}</p>
+  </section>`;
 }
 
 function mirrorSection(verdict: Verdict, mirror: MirrorVerdict, input: ReportInput): Markup {

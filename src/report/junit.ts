@@ -1,6 +1,7 @@
 import type { Finding, MirrorVerdict, RouteVerdict, Verdict } from '../model/verdict.ts';
 import {
   NOISE_NAMES,
+  NOTHING_YET,
   coverageText,
   findingEvidenceText,
   findingRateText,
@@ -43,9 +44,22 @@ export function renderJunit(input: ReportInput): string {
   const suites = input.verdicts.flatMap((verdict) =>
     verdict.mirrors.map((mirror) => ({ verdict, mirror, cases: casesOf(mirror, input) })),
   );
-  const all = suites.flatMap(({ cases }) => cases);
-  const body = suites.map(({ verdict, mirror, cases }) => suiteXml(verdict, mirror, cases, input)).join('');
+  const empty = input.verdicts.filter(({ mirrors }) => mirrors.length === 0).map(nothingYet);
+  const all = [...suites.flatMap(({ cases }) => cases), ...empty.flatMap(({ cases }) => cases)];
+  const body = [
+    ...suites.map(({ verdict, mirror, cases }) => suiteXml(verdict, mirror, cases, input)),
+    ...empty.map(({ text }) => text),
+  ].join('');
   return `<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="understudy"${countsXml(all)} time="0">\n${body}</testsuites>\n`;
+}
+
+/** A suite for a policy that has no verdict of any mirror. */
+function nothingYet({ policy }: Verdict): { readonly cases: readonly Case[]; readonly text: string } {
+  const outcome: Outcome = { kind: 'error', message: NOTHING_YET };
+  const cases: readonly Case[] = [{ group: 'verdict', name: 'verdict', outcome }];
+  const inside = cases.map((one) => caseXml(policy, one)).join('');
+  const head = `  <testsuite name="${xml(policy)}"${countsXml(cases)} time="0" hostname="understudy">\n`;
+  return { cases, text: `${head}${inside}  </testsuite>\n` };
 }
 
 function suiteXml(

@@ -1,6 +1,7 @@
 import type { Finding, MirrorVerdict, Verdict, VerdictState } from '../model/verdict.ts';
 import {
   NOISE_NAMES,
+  NOTHING_YET,
   coverageText,
   findingEvidenceText,
   findingRateText,
@@ -40,9 +41,12 @@ export function renderMarkdown(input: ReportInput): string {
   const mirrors = input.verdicts.flatMap((verdict) => verdict.mirrors.map((mirror) => ({ verdict, mirror })));
   const blocks = [
     ...mirrors.map(({ verdict, mirror }) => headline(verdict, mirror)),
+    ...input.verdicts
+      .filter((verdict) => verdict.mirrors.length === 0)
+      .map(({ policy, state }) => `### ${MARKS[state]} ${state}: ${codeOf(policy)}\n\n${NOTHING_YET}`),
     ...mirrors.flatMap(({ verdict, mirror }) => details(verdict, mirror, input)),
   ];
-  if (mirrors.length === 0) blocks.push('There is no verdict: no policy has a mirror.');
+  if (input.verdicts.length === 0) blocks.push('There is no verdict: no policy has a mirror.');
   if (input.summary !== undefined) blocks.push(plainOf(summaryText(input.summary)));
   const footer = `<sub>Understudy ${plainOf(input.version)}, ${timeText(input.at)}</sub>\n`;
   return withinLimit(blocks, footer);

@@ -1,7 +1,10 @@
 import type { RecordedAnswer, RecordedExchange } from '../model/recording.ts';
 
-/** A body in JSON: as text where it is UTF-8, else in base64. */
-export type BodyJson = { readonly text: string } | { readonly base64: string };
+/** A body in JSON: as text where it is UTF-8, else its bytes in base64. */
+export interface BodyJson {
+  readonly encoding: 'utf8' | 'base64';
+  readonly data: string;
+}
 
 export type AnswerJson = Omit<RecordedAnswer, 'body'> & { readonly body: BodyJson };
 
@@ -41,12 +44,15 @@ function answerJson({ body, ...answer }: RecordedAnswer): AnswerJson {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const text = bytes.toString('utf8');
   const whole = Buffer.from(text, 'utf8').equals(bytes);
-  return { ...answer, body: whole ? { text } : { base64: bytes.toString('base64') } };
+  return {
+    ...answer,
+    body: whole ? { encoding: 'utf8', data: text } : { encoding: 'base64', data: bytes.toString('base64') },
+  };
 }
 
 function answerFromJson({ body, ...answer }: AnswerJson): RecordedAnswer {
   return {
     ...answer,
-    body: 'text' in body ? Buffer.from(body.text, 'utf8') : Buffer.from(body.base64, 'base64'),
+    body: Buffer.from(body.data, body.encoding === 'base64' ? 'base64' : 'utf8'),
   };
 }

@@ -24,6 +24,10 @@ const cases: Readonly<Record<string, ReportInput>> = {
     summary: undefined,
     examples: new Map(),
   }),
+  empty: exampleReport({
+    verdicts: [passVerdict, exampleVerdict({ policy: 'new', state: 'undecided', mirrors: [] })],
+    examples: new Map(),
+  }),
   none: exampleReport({ verdicts: [], summary: undefined, examples: new Map() }),
 };
 

@@ -2,6 +2,7 @@ import type { Finding, MirrorVerdict, Verdict, VerdictState } from '../model/ver
 import { columnsOf, cutTo, fitted, pieces, wrapped } from './columns.ts';
 import {
   NOISE_NAMES,
+  NOTHING_YET,
   coverageText,
   findingEvidenceText,
   findingRateText,
@@ -49,8 +50,11 @@ const STATE_STYLES: Readonly<Record<VerdictState, Style>> = {
 export function renderText(input: ReportInput, options: TextOptions): string {
   const columns = Math.min(WIDEST, Math.max(NARROWEST, options.columns));
   const paint: Paint = (style, text) => (options.colour ? `\u001B[${STYLES[style]}m${text}\u001B[0m` : text);
+  const page = { columns, paint };
   const lines = input.verdicts.flatMap((verdict) =>
-    verdict.mirrors.flatMap((mirror) => [...mirrorLines(verdict, mirror, input, { columns, paint }), '']),
+    verdict.mirrors.length === 0
+      ? [nothingLine(verdict, page), '']
+      : verdict.mirrors.flatMap((mirror) => [...mirrorLines(verdict, mirror, input, page), '']),
   );
   if (lines.length === 0) lines.push('There is no verdict: no policy has a mirror.', '');
   if (input.summary !== undefined) lines.push(...wrapped(summaryText(input.summary), columns));
@@ -67,6 +71,11 @@ export function verdictLine({ policy }: Verdict, mirror: MirrorVerdict, columns:
 interface Page {
   readonly columns: number;
   readonly paint: Paint;
+}
+
+function nothingLine({ policy, state }: Verdict, { columns, paint }: Page): string {
+  const line = cutTo(`${state.toUpperCase()} ${printable(policy)}: ${NOTHING_YET}`, columns);
+  return paint(STATE_STYLES[state], line.slice(0, state.length)) + line.slice(state.length);
 }
 
 function mirrorLines(
