@@ -43,7 +43,13 @@ export function parseYamlDocument(
   if (!fewTokens(text, limits.tokens)) {
     return {
       document: undefined,
-      mistakes: [{ message: 'this is too much for a configuration', start: 0, end: 1 }],
+      mistakes: [
+        {
+          message: `it has more than ${limits.tokens.toLocaleString('en')} words and signs`,
+          start: 0,
+          end: 1,
+        },
+      ],
       lines,
     };
   }
