@@ -6,6 +6,7 @@ import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
 import type { Http1ResponseHead } from '../wire/http1/head.ts';
 import { JOIN_MAX_BYTES } from './copy-task.ts';
 import type { CopyTask } from './copy-task.ts';
+import type { Field } from './field-rules.ts';
 import type { Origin } from './origin.ts';
 import { Pieces } from './pieces.ts';
 import { openSocket } from './socket.ts';
@@ -57,6 +58,7 @@ export class Connection {
   #blocked = false;
   #unsentBytes = 0;
   #answer: Http1ResponseHead | undefined = undefined;
+  #trailers: readonly Field[] | undefined = undefined;
   #complete = false;
   /** More came than the one answer. */
   #surplus = false;
@@ -72,7 +74,7 @@ export class Connection {
         head: (head, framing) => this.#onHead(head, framing),
         body: (chunk) => this.#onBody(chunk),
         bodyGap: () => {},
-        end: () => this.#onEnd(),
+        end: (trailers) => this.#onEnd(trailers),
         tunnel: () => {},
         broken: (reason) => this.#onBroken(reason),
       },
@@ -218,7 +220,8 @@ export class Connection {
       this.#fail('answer_too_large');
   }
 
-  #onEnd(): void {
+  #onEnd(trailers: readonly Field[] | undefined): void {
+    this.#trailers = trailers;
     if (this.#answer !== undefined) this.#complete = true;
     // What comes after an interim response is the first byte of the next one.
     else this.#firstByteMicros = 0;
@@ -242,6 +245,7 @@ export class Connection {
       head,
       body: this.#body.take(),
       bodyBytes,
+      trailers: this.#trailers,
       startMicros: this.#startMicros,
       firstByteMicros: this.#firstByteMicros,
       endMicros: this.#micros,

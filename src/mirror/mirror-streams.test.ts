@@ -58,6 +58,17 @@ test('chunks and trailers of a body of unknown length are passed on', async () =
   await server.untilReceived(0, /\r\n0\r\nSum: 1\r\nSecret: redacted\r\n\r\n$/);
 });
 
+test('the trailers of an answer come with it', async () => {
+  await using server = await openRawServer({});
+  await using mirror = openMirror(server.port);
+  const driven = beginCopy(mirror, GET);
+  begun(driven).end();
+  await server.untilReceived(0, /\r\n\r\n$/);
+  server.sockets[0]?.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Sum: 1\r\n\r\n');
+  const outcome = await driven.outcome;
+  deepEqual(outcome.kind === 'answered' && outcome.answer.trailers, [['X-Sum', '1']]);
+});
+
 const SMALL: readonly (readonly [what: string, request: string])[] = [
   ['with a length', 'POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello'],
   [

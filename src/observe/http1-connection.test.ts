@@ -35,6 +35,12 @@ test('one exchange: heads, bodies, trailers and times', () => {
   assert.equal(exchange.connection.source.ip, '192.0.2.1');
 });
 
+test("an answer's trailers are the exchange's", () => {
+  const tap = opened().client('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  tap.primary(`HTTP/1.1 200 OK\r\n${CHUNKED}\r\n0\r\nx-sum: 1\r\n\r\n`);
+  assert.deepEqual(tap.only.exchange.responseTrailers, [['x-sum', '1']]);
+});
+
 test('an exchange is known before its bodies are whole', () => {
   const tap = opened().client('POST / HTTP/1.1\r\nhost: example.org\r\ncontent-length: 9\r\n\r\nabc');
   assert.deepEqual([tap.story, tap.only.requestBody], [['POST / - open'], 'abc']);

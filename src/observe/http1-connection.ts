@@ -88,7 +88,7 @@ export class Http1Connection {
         head: (head, framing) => this.#onResponse(head, framing),
         body: (chunk) => this.#onResponseBody(chunk),
         bodyGap: (bytes) => this.#onResponseGap(bytes),
-        end: () => this.#onResponseEnd(),
+        end: (trailers) => this.#onResponseEnd(trailers),
         tunnel: () => {},
         broken: (reason) => this.#onResponseBroken(reason),
       },
@@ -270,10 +270,11 @@ export class Http1Connection {
     if (this.#answering !== undefined) this.#answering.responseBodyBytes += bytes;
   }
 
-  #onResponseEnd(): void {
+  #onResponseEnd(trailers: Trailers): void {
     this.#responseStart = this.#micros;
     const exchange = this.#answering;
     if (exchange === undefined) return;
+    exchange.responseTrailers = trailers;
     this.#answering = undefined;
     this.#release(exchange);
     exchange.responseDone = true;
