@@ -14,6 +14,7 @@ for (const [name, path] of [
   ['[]', 'body["[]"]'],
   ['say "x"', 'body["say \\"x\\""]'],
   ['\u0000', 'body["\\u0000"]'],
+  ['\u007f', 'body["\\u007f"]'],
 ] as const) {
   test(`the path of the field ${JSON.stringify(name)} is ${path}, and is read again`, () => {
     equal(fieldPath('body', name), path);

@@ -11,7 +11,15 @@ const ROOT = /^[^.["\s]*/;
 /** The path of a field of what stands at `parent`: `body.price`, `body["odd name"]`. */
 export function fieldPath(parent: string, name: string): string {
   const text = name.length > NAME_CHARS ? cut(name) : name;
-  return PLAIN.test(text) ? `${parent}.${text}` : `${parent}[${JSON.stringify(text)}]`;
+  return PLAIN.test(text) ? `${parent}.${text}` : `${parent}[${quoted(text)}]`;
+}
+
+/** As JSON, and DEL and the C1 controls escaped as well, which JSON leaves as they are. */
+function quoted(name: string): string {
+  return JSON.stringify(name).replace(
+    /[\u007f-\u009f]/g,
+    (control) => `\\u00${control.charCodeAt(0).toString(16)}`,
+  );
 }
 
 /** The path of all elements of the array at `parent`. */
@@ -32,8 +40,8 @@ export function pathSteps(text: string): readonly string[] | undefined {
     STEP.lastIndex = at;
     const step = STEP.exec(text);
     if (step === null) return undefined;
-    const [, name, element, quoted] = step;
-    const plain = name ?? element ?? unquoted(quoted ?? '');
+    const [, name, element, inQuotes] = step;
+    const plain = name ?? element ?? unquoted(inQuotes ?? '');
     if (plain === undefined) return undefined;
     steps.push(plain);
   }
@@ -41,9 +49,9 @@ export function pathSteps(text: string): readonly string[] | undefined {
 }
 
 /** A quoted name that need not be quoted is the plain one. */
-function unquoted(quoted: string): string | undefined {
+function unquoted(text: string): string | undefined {
   try {
-    const name: unknown = JSON.parse(quoted);
+    const name: unknown = JSON.parse(text);
     if (typeof name !== 'string') return undefined;
     return PLAIN.test(name) ? name : `"${name}`;
   } catch {
