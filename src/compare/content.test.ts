@@ -37,4 +37,8 @@ test('one piece is not copied', () => {
   equal(joined([piece]).buffer, piece.buffer);
   equal(joined([piece, Buffer.from('d')]).toString(), 'bcd');
   equal(joined([]).length, 0);
+  // Neither zlib nor TextDecoder takes memory that others may write to.
+  const shared = new Uint8Array(new SharedArrayBuffer(2)).fill(0x61);
+  equal(joined([shared]).buffer instanceof ArrayBuffer, true);
+  equal(joined([shared]).toString(), 'aa');
 });

@@ -82,10 +82,10 @@ function isKnownCharset(label: string | undefined): boolean {
   }
 }
 
-/** A body's pieces as one; the piece itself when there is only one. */
+/** A body's pieces as one; the piece itself when there is only one, unless its memory is shared with other threads. */
 export function joined(pieces: readonly Uint8Array[]): Buffer {
   const [first] = pieces;
   if (first === undefined) return Buffer.alloc(0);
-  if (pieces.length > 1) return Buffer.concat(pieces);
+  if (pieces.length > 1 || first.buffer instanceof SharedArrayBuffer) return Buffer.concat(pieces);
   return Buffer.from(first.buffer, first.byteOffset, first.byteLength);
 }

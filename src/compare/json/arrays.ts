@@ -62,6 +62,7 @@ function compareInPlace(comparison: JsonComparison, elements: Nodes, others: Nod
 }
 
 function compareAsSet(comparison: JsonComparison, elements: Nodes, others: Nodes): void {
+  comparison.expectSets();
   const rest = matchByHash(comparison, elements, others);
   const key = inferredKey(comparison, rest.left, rest.right);
   if (key !== undefined) compareByKey(comparison, rest.left, rest.right, key, false);

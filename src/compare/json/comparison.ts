@@ -29,10 +29,13 @@ export class JsonComparison {
   #visitsLeft = 0;
   #prefix = 0;
   #suffix = 0;
+  /** Whether some array was compared as a set. */
+  #sets = false;
   readonly #guide: HashGuide = {
     enterField: (document, key) => this.trail.enterField(document, key),
     enterElement: () => this.trail.enterElement(),
     leave: () => this.trail.leave(),
+    unordered: () => this.context?.unordered(this.trail.path) ?? false,
     leftOut: () => this.context?.sink.ignores?.('value', this.trail.path) ?? false,
   };
 
@@ -41,6 +44,7 @@ export class JsonComparison {
     this.context = context;
     this.trail.reset(path);
     this.#probing = false;
+    this.#sets = false;
     this.#visitsLeft = ((primary.length + other.length) / STRIDE) * VISITS_PER_VALUE;
     this.#prefix = sharedStart(primary.bytes, other.bytes);
     this.#suffix = sharedEnd(primary.bytes, other.bytes);
@@ -105,10 +109,18 @@ export class JsonComparison {
     return alike;
   }
 
+  /** Says that arrays are compared as sets, so that hashes have to take them as such. */
+  expectSets(): void {
+    if (this.#sets) return;
+    this.#sets = true;
+    this.primary.forgetHashes();
+    this.other.forgetHashes();
+  }
+
   /** Hash of an element of the array that is looked at; equal elements have equal ones. */
   hash(document: JsonDocument, element: number): number {
-    // Saying where a hash is made costs as much as making it, so it is only done where something may be ignored.
-    const guide = this.context?.sink.ignores === undefined ? undefined : this.#guide;
+    // Saying where a hash is made costs as much as making it, so it is only done where rules depend on it.
+    const guide = this.context?.sink.ignores === undefined && !this.#sets ? undefined : this.#guide;
     this.trail.enterElement();
     const hash = hashValue(document, element, guide);
     this.trail.leave();

@@ -40,6 +40,10 @@ export class JsonDocument {
     return larger;
   }
 
+  forgetHashes(): void {
+    if (this.hashes.length > 0) this.hashes = new Int32Array(0);
+  }
+
   kind(node: number): number {
     return (this.nodes[node] as number) & KIND;
   }

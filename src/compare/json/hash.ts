@@ -14,6 +14,8 @@ export interface HashGuide {
   enterElement(): void;
   leave(): void;
   leftOut(): boolean;
+  /** Whether the array there is a set. */
+  unordered(): boolean;
 }
 
 /**
@@ -38,13 +40,16 @@ function computed(document: JsonDocument, node: number, guide: HashGuide | undef
       return numberHash(document, node);
     case STRING:
       return stringHash(document, node);
-    case ARRAY:
+    case ARRAY: {
+      // As a set, every element counts alike, wherever it stands.
+      const factor = (guide?.unordered() ?? false) ? 1 : 31;
       for (let at = node + STRIDE; at < end; at = document.next(at)) {
         guide?.enterElement();
-        hash = mix32(Math.imul(hash, 31) + hashValue(document, at, guide));
+        hash = (Math.imul(hash, factor) + mix32(hashValue(document, at, guide))) | 0;
         guide?.leave();
       }
       break;
+    }
     case OBJECT:
       for (let key = node + STRIDE; key < end; key = document.next(key + STRIDE)) {
         const name = stringHash(document, key);

@@ -28,7 +28,7 @@ export interface ReadLimits {
  */
 export function readJson(document: JsonDocument, bytes: Buffer, limits: ReadLimits): BodyFault | undefined {
   document.bytes = bytes;
-  if (document.hashes.length > 0) document.hashes = new Int32Array(0);
+  document.forgetHashes();
   let { nodes } = document;
   const valuesMax = Math.min(limits.values, VALUES_MAX);
   /** Containers that are open, and how many children they have so far. */
