@@ -3,6 +3,7 @@ import type { Answer, Difference } from '../model/difference.ts';
 import type { Redaction } from '../model/policy.ts';
 import { BodyComparison } from './body.ts';
 import { equalBodies } from './bytes.ts';
+import { isVolatileField } from './header-rules.ts';
 import { compareHeaders, compareTrailers } from './headers.ts';
 import { IgnoringByRoute } from './ignoring.ts';
 import { Mask } from './mask.ts';
@@ -87,22 +88,27 @@ function hasNoBody(primary: Answer, other: Answer, method: string): boolean {
 }
 
 /**
- * Whether the header and trailer fields are the same at first sight: same order, same values. The date, which differs
- * whenever a second begins between two answers, is not worth a second look.
+ * Whether the header and trailer fields are the same at first sight: same order, and same values but for those that are
+ * volatile by nature.
  */
 function sameFields(primary: Answer, other: Answer, volatile: 'presence' | 'value'): boolean {
   if ((primary.trailers?.length ?? 0) > 0 || (other.trailers?.length ?? 0) > 0) return false;
+  const differing = primary.differingFields?.(other) ?? differingFields(primary, other);
+  if (differing === undefined) return false;
+  for (const name of differing) if (volatile === 'value' || !isVolatileField(name)) return false;
+  return true;
+}
+
+/** See `Answer.differingFields`. */
+function differingFields(primary: Answer, other: Answer): readonly string[] | undefined {
+  const differing: string[] = [];
   const others = other.headers()[Symbol.iterator]();
   for (const [name, value] of primary.headers()) {
     const field = others.next();
-    if (field.done === true) return false;
+    if (field.done === true) return undefined;
     const [otherName, otherValue] = field.value;
-    if (name !== otherName) return false;
-    if (value !== otherValue && (volatile === 'value' || !isDate(name))) return false;
+    if (name !== otherName && name.toLowerCase() !== otherName.toLowerCase()) return undefined;
+    if (value !== otherValue) differing.push(name.toLowerCase());
   }
-  return others.next().done === true;
-}
-
-function isDate(name: string): boolean {
-  return name.length === 4 && name.toLowerCase() === 'date';
+  return others.next().done === true ? differing : undefined;
 }

@@ -53,6 +53,11 @@ export interface Answer {
   header(name: string): string | undefined;
   /** All headers in order of arrival, names as sent. */
   headers(): Iterable<readonly [name: string, value: string]>;
+  /**
+   * Lower-case names of the fields whose values differ, when both have the same fields in the same order; undefined when
+   * they do not, or it cannot be told quickly. Left out by answers that have no quick way.
+   */
+  differingFields?(other: Answer): readonly string[] | undefined;
   /** Content without transfer framing, still in its content coding, in the pieces it came in. */
   readonly body: readonly Uint8Array[];
   readonly trailers?: readonly (readonly [name: string, value: string])[];

@@ -19,6 +19,8 @@ export interface ResponseHead {
   readonly status: number;
   header(name: string): string | undefined;
   headers(): Iterable<readonly [name: string, value: string]>;
+  /** See `Answer.differingFields`; undefined also for a head of another kind. */
+  differingFields?(other: ResponseHead): readonly string[] | undefined;
 }
 
 /** One client connection as the live path saw it. */

@@ -26,6 +26,10 @@ export class AnswerView implements Answer {
   headers(): Iterable<readonly [name: string, value: string]> {
     return this.#head.headers();
   }
+
+  differingFields(other: Answer): readonly string[] | undefined {
+    return other instanceof AnswerView ? this.#head.differingFields?.(other.#head) : undefined;
+  }
 }
 
 const NONE: NonNullable<Trailers> = [];

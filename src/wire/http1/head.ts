@@ -87,8 +87,8 @@ abstract class Http1Head {
    * Lower-case names of the fields whose values differ, when both heads have the same fields in the same order; undefined
    * when they do not. No string is made of what is equal.
    */
-  differingFields(other: Http1Head): readonly string[] | undefined {
-    if (this.fieldCount !== other.fieldCount) return undefined;
+  differingFields(other: object): readonly string[] | undefined {
+    if (!(other instanceof Http1Head) || this.fieldCount !== other.fieldCount) return undefined;
     let names: string[] | undefined;
     for (let at = 0; at < this.marks.length; at += MARKS_PER_FIELD) {
       if (!this.#samePart(other, at)) {
