@@ -2,25 +2,34 @@ import { formatDuration } from '../kit/duration.ts';
 import type { CompareSettings, Gate, NoiseSettings } from '../model/compare-settings.ts';
 import type { Policy } from '../model/policy.ts';
 
+/** The share of differences that a pass may have: without control and repeats what is assumed to be noise is allowed too. */
+export function allowedRate({ compare: { gate, noise }, control }: Policy): number {
+  return control === undefined && noise.repeat === undefined ? Math.max(gate.rate, noise.assumed) : gate.rate;
+}
+
 /**
  * Pairs that a pass takes at the very least, all of them alike: after fewer even a rate that is above the gate's shows no
- * difference with a probability of more than `alpha`. The sequential test needs some more.
+ * difference with a probability of more than `alpha`. The sequential test needs some more. With repeats only pairs that
+ * have one count.
  */
-export function leastPairs({ rate, mirrorErrors, alpha, minimumPairs }: Gate): number {
-  const smaller = Math.min(rate, mirrorErrors);
-  const proven = smaller >= 1 ? 1 : Math.log(1 / alpha) / -Math.log1p(-smaller);
-  return Math.max(minimumPairs, Math.ceil(proven));
+export function leastPairs(policy: Policy): number {
+  const { gate, noise } = policy.compare;
+  const smaller = Math.min(allowedRate(policy), gate.mirrorErrors);
+  const proven = smaller >= 1 ? 1 : Math.log(1 / gate.alpha) / -Math.log1p(-smaller);
+  const counted = noise.repeat === undefined ? 1 : noise.repeat.numerator / noise.repeat.denominator;
+  return Math.ceil(Math.max(gate.minimumPairs, proven) / counted);
 }
 
 /** What a policy compares and when it passes or fails, a line each, for people. */
-export function compareText({ compare, control }: Policy): readonly string[] {
+export function compareText(policy: Policy): readonly string[] {
+  const { compare, control } = policy;
   const { gate } = compare;
   const chance = percentText(gate.alpha);
   return [
     ...rulesText(compare),
     `noise: ${noiseText(compare.noise, control !== undefined)}`,
     `fails: ${riskText(gate)} is proven beyond noise${latencyText(gate)}; false alarms at most ${chance} over the whole run`,
-    `passes: proof of at most ${percentText(gate.rate)} such differences and ${percentText(gate.mirrorErrors)} copies without an answer, with ${countText(gate.coveragePairs)} pairs on every route of ${percentText(gate.coverageShare)} of the traffic; not before ${countText(leastPairs(gate))} pairs`,
+    `passes: proof of at most ${percentText(allowedRate(policy))} such differences and ${percentText(gate.mirrorErrors)} copies without an answer, with ${countText(gate.coveragePairs)} pairs on every route of ${percentText(gate.coverageShare)} of the traffic; not before ${countText(leastPairs(policy))} pairs`,
   ];
 }
 
@@ -61,7 +70,8 @@ function latencyText({ latency }: Gate): string {
   return `, or answers that take longer by ${percentText(latency.rise)} and ${formatDuration(latency.floorMs)}`;
 }
 
-function percentText(share: number): string {
+/** `0.1 %`. */
+export function percentText(share: number): string {
   return `${Number((share * 100).toPrecision(6))} %`;
 }
 

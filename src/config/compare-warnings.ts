@@ -1,6 +1,6 @@
 import { formatDuration } from '../kit/duration.ts';
 import type { Policy } from '../model/policy.ts';
-import { leastPairs } from './compare-text.ts';
+import { allowedRate, leastPairs, percentText } from './compare-text.ts';
 import type { Warning } from './warnings.ts';
 
 const DAY_MS = 86_400_000;
@@ -40,13 +40,30 @@ function noiseWarnings({ compare, control }: Policy, path: readonly PropertyKey[
   return warnings;
 }
 
-function gateWarnings({ compare, limits }: Policy, path: readonly PropertyKey[]): readonly Warning[] {
-  const { gate } = compare;
-  const pairs = leastPairs(gate);
-  const perSecond = limits.requestsPerSecond;
+function gateWarnings(policy: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  return [...assumedWarnings(policy, path), ...pairsWarnings(policy, path)];
+}
+
+function assumedWarnings(policy: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  const { rate } = policy.compare.gate;
+  const allowed = allowedRate(policy);
+  if (allowed <= rate) return [];
+  return [
+    {
+      path: [...path, 'compare', 'gate', 'rate'],
+      message: `without a control ${percentText(allowed)} are allowed, as noise.assumed says, and not only ${percentText(rate)}`,
+      hint: 'give a control, or repeat: 1%, or assume less noise',
+    },
+  ];
+}
+
+function pairsWarnings(policy: Policy, path: readonly PropertyKey[]): readonly Warning[] {
+  const { gate, noise } = policy.compare;
+  const pairs = leastPairs(policy);
+  const perSecond = policy.limits.requestsPerSecond;
   const ms = perSecond === undefined ? 0 : (pairs / perSecond) * 1000;
   if (pairs <= MANY_PAIRS && ms <= DAY_MS) return [];
-  const key = gate.rate <= gate.mirrorErrors ? 'rate' : 'mirrorErrors';
+  const key = allowedRate(policy) <= gate.mirrorErrors ? 'rate' : 'mirrorErrors';
   const time =
     ms > DAY_MS
       ? `, which take ${formatDuration(Math.ceil(ms / DAY_MS) * DAY_MS)} at ${perSecond} per second`
@@ -55,7 +72,7 @@ function gateWarnings({ compare, limits }: Policy, path: readonly PropertyKey[])
     {
       path: [...path, 'compare', 'gate', key],
       message: `a pass takes ${pairs.toLocaleString('en')} pairs at the least${time}`,
-      hint: 'a share ten times as large needs a tenth of the pairs',
+      hint: `a share ten times as large needs a tenth of the pairs${noise.repeat === undefined ? '' : ', and more repeats need fewer'}`,
     },
   ];
 }

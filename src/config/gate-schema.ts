@@ -18,7 +18,7 @@ export function gateSchema(): z.ZodType<Gate> {
     rate: percentage(
       {
         description:
-          'A pass needs proof that at most this share of the pairs differ, beyond noise, in a way that fails. A tenth of it needs ten times as many pairs.',
+          'A pass needs proof that at most this share of the pairs differ, beyond noise, in a way that fails. A tenth of it needs ten times as many pairs. Without control and repeats the share that `noise.assumed` says is allowed too.',
         examples: ['0.1%'],
       },
       100,
@@ -43,7 +43,11 @@ export function gateSchema(): z.ZodType<Gate> {
       { min: 0.000001, max: 0.5 },
     ).prefault(0.05),
     minimumPairs: integer(
-      { description: 'Pairs before anything may pass.', examples: [1000] },
+      {
+        description:
+          'Pairs before anything may pass. With `noise.repeat` only those with a repeat count, here and in the rates.',
+        examples: [1000],
+      },
       { min: 1, max: 1_000_000_000 },
     ).prefault(1000),
     coverage: section({
