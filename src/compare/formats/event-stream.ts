@@ -29,7 +29,13 @@ export const compareEventStream: CompareFormat = (primary, other, path, context)
   const one = lefts.read.length;
   const two = rights.read.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
-  const { pairs } = align(lefts.read, rights.read, printOf, context.unordered(path) ? 'set' : 'order');
+  const { pairs, reordered } = align(
+    lefts.read,
+    rights.read,
+    printOf,
+    context.unordered(path) ? 'set' : 'order',
+  );
+  if (reordered) context.sink.add('order', path, 'medium', lefts.read[0]?.data, rights.read[0]?.data);
   for (const [event, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     compareEvents(event, counterpart, elementPath(path), context);

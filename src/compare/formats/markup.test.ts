@@ -54,6 +54,7 @@ const unlikeHtml: readonly (readonly [primary: string, other: string, expected: 
   ['<li>a<li>b<li>c', '<li>a<li>c', ['length body.li medium']],
   ['<li>b<li>c', '<li>a<li>b<li>x', ['length body.li medium', 'value body.li[].#text medium']],
   ['<h1>a</h1><p>b</p>', '<p>b</p><h1>a</h1>', ['order body medium']],
+  ['<ul><li>a<li>b<li>c</ul>', '<ul><li>c<li>a<li>b</ul>', ['order body.ul.li medium']],
   ['<pre>a\n b</pre>', '<pre>a\n  b</pre>', ['value body.pre.#text:text/plain medium']],
   ['<script>a( )</script>', '<script>a()</script>', ['value body.script.#text:text/plain medium']],
   [

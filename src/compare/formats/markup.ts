@@ -96,7 +96,8 @@ class MarkupComparison {
 
   #texts(parent: MarkupNode, primary: Nodes, other: Nodes, path: string): void {
     const context = this.#context;
-    const { pairs, gone, come } = align(primary, other, printOf, 'order');
+    const { pairs, gone, come, reordered } = align(primary, other, printOf, 'order');
+    if (reordered) context.sink.add('order', path, 'medium', primary[0]?.text, other[0]?.text);
     for (const [{ text, verbatim }, { text: counterpart }] of pairs) {
       if (text === counterpart || context.alike(text, counterpart)) continue;
       const type = verbatim ? verbatimType(parent) : undefined;
@@ -125,9 +126,15 @@ class MarkupComparison {
 
   #aligned(primary: Nodes, other: Nodes, path: string): readonly (readonly [MarkupNode, MarkupNode])[] {
     const key = this.#context.keyOf(path)?.replace(/^@/, '');
-    if (key === undefined)
-      return align(primary, other, printOf, this.#context.unordered(path) ? 'set' : 'order').pairs;
-    return align(primary, other, ({ attributes }) => attributes.get(key) ?? '', 'key').pairs;
+    if (key !== undefined)
+      return align(primary, other, ({ attributes }) => attributes.get(key) ?? '', 'key').pairs;
+    const by = this.#context.unordered(path) ? 'set' : 'order';
+    const { pairs, reordered } = align(primary, other, printOf, by);
+    const [one] = primary;
+    const [two] = other;
+    if (reordered && one !== undefined && two !== undefined)
+      this.#context.sink.add('order', path, 'medium', shown(one), shown(two));
+    return pairs;
   }
 
   /** The same elements of several names, in another order. */

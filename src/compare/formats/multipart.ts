@@ -55,7 +55,9 @@ function compareSequences(
 ): void {
   if (primary.length !== other.length)
     context.sink.add('length', path, 'medium', String(primary.length), String(other.length));
-  for (const [one, two] of align(primary, other, print, context.unordered(path) ? 'set' : 'order').pairs) {
+  const { pairs, reordered } = align(primary, other, print, context.unordered(path) ? 'set' : 'order');
+  if (reordered) context.sink.add('order', path, 'medium', shown(primary), shown(other));
+  for (const [one, two] of pairs) {
     if (context.sink.full) return;
     // `@` keeps the headers apart from fields of the part's body.
     compareFields(one.fields, two.fields, `${each}.@header`, context, { volatile: 'presence' });

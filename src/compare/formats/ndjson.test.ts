@@ -24,6 +24,8 @@ for (const [fact, primary, other, expected] of [
   ['a record gone', '1\n2\n3', '1\n3', ['length body']],
   ['a record more at the beginning', '2\n3', '1\n2\n3', ['length body']],
   ['one gone, one changed', '1\n2\n3\n4', '2\n3\n5', ['length body', nested]],
+  ['another order', '1\n2\n3', '3\n1\n2', ['order body']],
+  ['one gone, and one come elsewhere', '1\n2\n3', '4\n2\n1', [nested, nested]],
   ['nothing left', '1', '', ['length body']],
 ] as const) {
   test(`finds ${fact}`, () => assert.deepEqual(differences(primary, other), expected));

@@ -26,12 +26,13 @@ export const compareNdjson: CompareFormat = (primary, other, path, context) => {
   const two = rights.read.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
   const below = elementPath(path);
-  const { pairs } = align(
+  const { pairs, reordered } = align(
     lefts.read,
     rights.read,
     (record) => record.text,
     context.unordered(path) ? 'set' : 'order',
   );
+  if (reordered) context.sink.add('order', path, 'medium', lefts.read[0]?.text, rights.read[0]?.text);
   for (const [record, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     if (record.text === counterpart.text) continue;

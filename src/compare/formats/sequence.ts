@@ -5,11 +5,13 @@ export interface Alignment<Element> {
   readonly pairs: readonly (readonly [primary: Element, other: Element])[];
   readonly gone: readonly Element[];
   readonly come: readonly Element[];
+  /** The same elements in another order, which counts; pairs are those that are equal. */
+  readonly reordered: boolean;
 }
 
 /**
- * `order`: equal elements belong together where that keeps their order, and between them what stands at the same place.
- * `set`: equal elements belong together wherever they stand, and of the rest those at the same place. `key`: elements
+ * `order`: equal elements belong together where that keeps their order, and of the rest those that stand at the same
+ * place between them; when all are there in another order, equal ones belong together. `set`: equal elements belong together wherever they stand, and of the rest those at the same place. `key`: elements
  * with the same print belong together, and no others.
  */
 export type AlignBy = 'order' | 'set' | 'key';
@@ -35,6 +37,11 @@ function alignOrdered<Element>(
   other: readonly Element[],
   print: (element: Element) => string | number,
 ): Alignment<Element> {
+  const lefts = primary.map(print);
+  const rights = other.map(print);
+  const hunks = sequenceDiff(lefts, rights);
+  if (hunks.length > 0 && isSameMultiset(lefts, rights))
+    return { ...alignSets(primary, other, print, true), reordered: true };
   const pairs: (readonly [Element, Element])[] = [];
   const gone: Element[] = [];
   const come: Element[] = [];
@@ -49,12 +56,43 @@ function alignOrdered<Element>(
       else if (two !== undefined) come.push(two);
     }
   };
-  for (const hunk of sequenceDiff(primary.map(print), other.map(print))) {
+  for (const hunk of hunks) {
     pairUpTo(hunk.primaryStart, hunk.otherStart);
     pairUpTo(hunk.primaryEnd, hunk.otherEnd);
   }
   pairUpTo(primary.length, other.length);
-  return { pairs, gone, come };
+  // What went at one place and came at another is one that changed: else two sequences of one length would not differ.
+  const changed = Math.min(gone.length, come.length);
+  for (const pair of zip(gone, come)) pairs.push(pair);
+  return { pairs, gone: gone.slice(changed), come: come.slice(changed), reordered: false };
+}
+
+/** Whether two lists hold the same, each as often. */
+export function isSameMultiset(
+  left: readonly (string | number)[],
+  right: readonly (string | number)[],
+): boolean {
+  if (left.length !== right.length) return false;
+  const counts = new Map<string | number, number>();
+  for (const print of left) counts.set(print, (counts.get(print) ?? 0) + 1);
+  for (const print of right) {
+    const count = counts.get(print) ?? 0;
+    if (count === 0) return false;
+    counts.set(print, count - 1);
+  }
+  return true;
+}
+
+/** Elements at the same places of two lists, as far as the shorter one goes. */
+function* zip<Element>(
+  left: readonly Element[],
+  right: readonly Element[],
+): Generator<readonly [Element, Element]> {
+  for (const [index, one] of left.entries()) {
+    const two = right[index];
+    if (two === undefined) return;
+    yield [one, two];
+  }
 }
 
 function alignSets<Element>(
@@ -84,9 +122,6 @@ function alignSets<Element>(
   }
   const rest = other.filter((element) => !taken.has(element));
   const length = pairRest ? Math.min(alone.length, rest.length) : 0;
-  for (const [index, one] of alone.slice(0, length).entries()) {
-    const two = rest[index];
-    if (two !== undefined) pairs.push([one, two]);
-  }
-  return { pairs, gone: alone.slice(length), come: rest.slice(length) };
+  if (pairRest) for (const pair of zip(alone, rest)) pairs.push(pair);
+  return { pairs, gone: alone.slice(length), come: rest.slice(length), reordered: false };
 }

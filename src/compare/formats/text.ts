@@ -1,5 +1,6 @@
 import { sequenceDiff } from '../sequence-diff.ts';
 import { faultsOf, readText } from '../format-faults.ts';
+import { isSameMultiset } from './sequence.ts';
 import type { CompareFormat, FormatContext } from '../format.ts';
 import type { Hunk } from '../sequence-diff.ts';
 
@@ -51,7 +52,7 @@ function compareLines(
   context: FormatContext,
 ): void {
   const hunks = sequenceDiff(left, right);
-  if (isReordered(left, right, hunks)) {
+  if (hunks.length > 0 && isSameMultiset(left, right)) {
     const [first] = hunks;
     if (first !== undefined && !context.unordered(path))
       add('order', left[first.primaryStart], right[first.otherStart]);
@@ -92,22 +93,6 @@ function unlikeLines(
     if (two !== undefined) come.push(two);
   }
   return { gone, come };
-}
-
-/** Whether every line that went came back at another place. */
-function isReordered(left: readonly string[], right: readonly string[], hunks: readonly Hunk[]): boolean {
-  if (left.length !== right.length) return false;
-  const counts = new Map<string, number>();
-  for (const { primaryStart, primaryEnd } of hunks)
-    for (let i = primaryStart; i < primaryEnd; i++)
-      counts.set(left[i] ?? '', (counts.get(left[i] ?? '') ?? 0) + 1);
-  for (const { otherStart, otherEnd } of hunks)
-    for (let i = otherStart; i < otherEnd; i++) {
-      const count = counts.get(right[i] ?? '') ?? 0;
-      if (count === 0) return false;
-      counts.set(right[i] ?? '', count - 1);
-    }
-  return true;
 }
 
 /** Most parsers take every kind of line end, so another one is worth little more than a note. */
