@@ -151,10 +151,8 @@ function mirrorLines(
   const needed = neededText(verdict);
   const { pairs, rates, reasons } = verdict;
   lines.push(
-    `  ${countText(pairs.compared)} pairs, ${shareText(pairs.compared === 0 ? 0 : pairs.same / pairs.compared)} the same` +
-      rates
-        .map(({ name, allowed, ...one }) => ` · ${name} ${rateText(one)} of ${shareText(allowed)}`)
-        .join(''),
+    `  ${countText(pairs.compared)} pairs, ${shareText(pairs.compared === 0 ? 0 : pairs.same / pairs.compared)} the same`,
+    ...rates.map(({ name, allowed, ...one }) => `  ${name} ${rateText(one)}, allowed ${shareText(allowed)}`),
   );
   const why = needed ?? reasons[0];
   return why === undefined ? lines : [...lines, `  ${printable(why)}`];
