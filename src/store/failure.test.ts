@@ -26,6 +26,7 @@ import { openForWriting } from './connection.ts';
 import { differing, testAnswer, testExchange, testMinute, testSettings, testVerdict } from './fixtures.ts';
 import { openStore, openStoreReader } from './open-store.ts';
 import { APPLICATION_ID, MIGRATIONS } from './schema.ts';
+import { LEAST_BYTES } from './size-cap.ts';
 import { SET_ASIDE_LIMIT } from './set-aside.ts';
 import type { Store } from './store.ts';
 
@@ -187,6 +188,30 @@ test('while another program holds a lock, exchanges are turned away, counts and 
     lines.map((line) => JSON.parse(line).message),
     ['the store cannot be written', 'the store is written again'],
   );
+});
+
+test('a reader that does not end keeps the log small all the same: storing stops until it has', () => {
+  using folder = temporaryFolder();
+  const file = folder.file('store.db');
+  const maxBytes = LEAST_BYTES;
+  using opened = open({ file, maxBytes });
+  const { store, clock } = opened;
+  store.write(batch(testExchange('a')));
+  using reader = new DatabaseSync(file, { readOnly: true });
+  reader.exec('BEGIN');
+  reader.prepare('SELECT count(*) FROM exchange').get();
+  for (let i = 0; i < 300; i++) {
+    store.write(batch(differing(`${i}`, [`body.f${i}`], { primary: testAnswer(randomBytes(10_000)) })));
+  }
+  assert.match(
+    store.status().error ?? '',
+    /a program that reads the file keeps its log .*: end that program/,
+  );
+  assert.ok(store.status().bytes <= maxBytes && store.status().dropped > 200);
+  reader.exec('COMMIT');
+  clock.advance(LATER_MS);
+  store.tick();
+  assert.equal(store.status().state, 'open');
 });
 
 test('pauses between attempts grow to a minute', () => {

@@ -11,8 +11,8 @@ export const MEMORY_BYTES = 32 * 1024 * 1024;
 /** Largest share of the cap, and most, that the log of changes (and its index) may take, bytes. */
 const LOG_SHARE = 1 / 4;
 const LOG_BYTES = 16 * 1024 * 1024;
-/** What an exchange changes beside its own content, bytes: a page of each table and index. */
-const ROW_BYTES = 16 * 1024;
+/** What an exchange changes beside its own content, bytes, measured: pages of tables and indexes, many of them shared. */
+const ROW_BYTES = 8 * 1024;
 /** Exchanges that one transaction adds or removes, at most. */
 const ROWS_PER_TRANSACTION = 64;
 /** SQLite takes some pages at once. */
@@ -27,6 +27,8 @@ const VACUUM = 'PRAGMA incremental_vacuum(64)';
 export class SizeCap {
   /** Most that one transaction should write, bytes. */
   readonly transactionBytes: number;
+  /** The largest thing that can be kept, bytes: the log has to hold it whole. */
+  readonly itemBytes: number;
   /** Most exchanges that one should add or remove. */
   readonly transactionRows: number;
   readonly maxBytes: number;
@@ -42,12 +44,14 @@ export class SizeCap {
     const { db, file } = connection;
     this.#connection = connection;
     this.maxBytes = effectiveMaxBytes(file, maxBytes);
-    this.#logBytes = file === undefined ? 0 : Math.min(this.maxBytes * LOG_SHARE, LOG_BYTES);
-    this.transactionBytes = Math.min(this.maxBytes * LOG_SHARE, LOG_BYTES) / 8;
+    this.#logBytes = Math.min(this.maxBytes * LOG_SHARE, LOG_BYTES);
+    this.transactionBytes = this.#logBytes / 8;
+    this.itemBytes = this.#logBytes / 2;
     const rows = Math.floor(this.transactionBytes / ROW_BYTES);
     this.transactionRows = Math.max(1, Math.min(ROWS_PER_TRANSACTION, rows));
     this.#pageBytes = numberOf(db.prepare('PRAGMA page_size').get() ?? {}, 'page_size');
-    this.#maxPages = Math.floor((this.maxBytes - this.#logBytes) / this.#pageBytes);
+    const pagesBytes = file === undefined ? this.maxBytes : this.maxBytes - this.#logBytes;
+    this.#maxPages = Math.floor(pagesBytes / this.#pageBytes);
     this.#pageCount = db.prepare('PRAGMA page_count');
     this.#freePages = db.prepare('PRAGMA freelist_count');
     this.#checkpoint = db.prepare('PRAGMA wal_checkpoint(TRUNCATE)');
@@ -87,15 +91,20 @@ export class SizeCap {
   }
 
   /**
-   * Empties the log once it has grown. Called after each transaction.
+   * Empties the log once it has grown, or so that it has room. Called after each transaction, and before large ones.
    *
+   * @param upcoming what will be written next, bytes
    * @throws StoreError `held` when a reader has kept it from that for so long that no room is left
    */
-  settle(): void {
+  settle(upcoming = 2 * this.transactionBytes): void {
     const { file } = this.#connection;
-    if (file === undefined || sizeOf(`${file}-wal`) < this.#logBytes / 4) return;
+    if (file === undefined) return;
+    const log = `${file}-wal`;
+    const before = sizeOf(log);
+    if (before < this.#logBytes / 2 && before + upcoming <= this.#logBytes) return;
     this.#checkpoint.get();
-    if (sizeOf(`${file}-wal`) < this.#logBytes * (3 / 4)) return;
+    const after = sizeOf(log);
+    if (after === 0 || after + upcoming <= this.#logBytes) return;
     throw new StoreError(
       'held',
       'a program that reads the file keeps its log from being emptied',

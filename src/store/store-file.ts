@@ -97,8 +97,7 @@ export class StoreFile implements Disposable {
     for (const verdict of verdicts) {
       const packed = packVerdict(verdict);
       const bytes = packed.state.length + packed.verdict.length;
-      // The log has to hold it whole.
-      if (bytes > this.#cap.transactionBytes * 4) throw tooSmall();
+      if (bytes > this.#cap.itemBytes) throw tooSmall();
       this.#write(bytes, () => this.#aggregates.putVerdict(packed));
     }
   }
@@ -109,12 +108,12 @@ export class StoreFile implements Disposable {
    * @returns how many were turned away because they are larger than the file has room for
    */
   writeExchanges(exchanges: readonly RecordedExchange[]): number {
-    const { transactionBytes: largest, transactionRows: rows } = this.#cap;
-    const fitting = exchanges.filter((exchange) => exchangeBytes(exchange) <= largest);
+    const { transactionBytes, transactionRows: rows, itemBytes } = this.#cap;
+    const fitting = exchanges.filter((exchange) => exchangeBytes(exchange) <= itemBytes);
     const { seen } = this.#reservoir;
     const plan = this.#plan(fitting);
     if (this.#reservoir.seen !== seen) this.probe();
-    for (const chunk of chunksOf(plan.chosen, largest, rows)) {
+    for (const chunk of chunksOf(plan.chosen, transactionBytes, rows)) {
       this.#write(chunk.bytes, () => {
         for (const chosen of chunk.items) this.#exchanges.insert(chosen);
       });
@@ -187,6 +186,7 @@ export class StoreFile implements Disposable {
     const needed = 2 * bytes + this.#cap.transactionRows * ROW_BYTES;
     while (!this.#cap.fits(needed) && this.#evict());
     if (!this.#cap.fits(bytes)) throw tooSmall();
+    this.#cap.settle(bytes);
     for (;;) {
       try {
         inTransaction(this.#db, work);

@@ -311,8 +311,8 @@ function bytesIn(path: string): number {
 }
 
 const loads: readonly (readonly [name: string, bytes: number, count: number])[] = [
-  ['small bodies', 500, 6_000],
-  ['large bodies', 20_000, 800],
+  ['small bodies', 4_000, 2_600],
+  ['large bodies', 20_000, 560],
 ];
 for (const [name, bytes, count] of loads) {
   test(`ten times its cap is written, and the file with all that belongs to it stays below: ${name}`, () => {
@@ -382,6 +382,24 @@ test('an exchange that is larger than the file has room for is turned away and c
   );
   assert.deepEqual(idsOf(store), ['a']);
   assert.equal(store.status().dropped, 1);
+});
+
+test('bodies of a mebibyte are kept where the file has room', () => {
+  using folder = temporaryFolder();
+  using store = open({ file: folder.file('store.db'), maxBytes: 32 * LEAST_BYTES, bodyBytes: LEAST_BYTES });
+  for (let i = 0; i < 40; i++) {
+    const primary = testAnswer(randomBytes(LEAST_BYTES));
+    const others = [
+      testOther({
+        answer: testAnswer(randomBytes(LEAST_BYTES)),
+        differences: [testDifference({ path: `${i}` })],
+      }),
+    ];
+    store.write(batch([testExchange(`${i}`, { at: AT + i, primary, others })]));
+    assert.ok(bytesIn(folder.path) <= 32 * LEAST_BYTES);
+  }
+  assert.deepEqual([store.status().dropped, store.status().state], [0, 'open']);
+  assert.equal(store.exchange('39')[0]?.primary.body.length, LEAST_BYTES);
 });
 
 test('a verdict that the file has no room for is told, and with more room it is written', () => {

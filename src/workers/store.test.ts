@@ -130,11 +130,20 @@ test('while the thread waits for a lock, the queue stays short; counts arrive la
     other.exec('ROLLBACK');
   }
   await client.flush();
-  // The rest waited for a place in the queue.
-  await client.flush();
   assert.equal(client.status().dropped, 100);
   assert.equal((await client.minutes('orders', 'v2', AT, AT + 1))[0]?.pairs, batches * 10);
   assert.equal((await client.exchanges({ limit: 1000 })).items.length, QUEUE_BATCHES);
+});
+
+test('an end writes also what found no place in the queue', async () => {
+  using folder = temporaryFolder();
+  const file = folder.file('store.db');
+  const { client } = await start({ file });
+  for (let i = 0; i < QUEUE_BATCHES + 50; i++) client.write(batch([`${i}`]));
+  await client[Symbol.asyncDispose]();
+  assert.equal(client.status().dropped, 50);
+  using reader = openStoreReader(file);
+  assert.equal(reader.reader.minutes('orders', 'v2', AT, AT + 1)[0]?.pairs, (QUEUE_BATCHES + 50) * 10);
 });
 
 test('a batch larger than the queue is turned away', async () => {

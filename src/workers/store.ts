@@ -47,6 +47,8 @@ const WELL_MS = 60_000;
 /** JavaScript heap of the thread, MiB. SQLite's own memory is bounded by its cache. */
 const HEAP_MB = 128;
 
+const NOTHING: StoreBatch = { exchanges: [], minutes: [], verdicts: [] };
+
 interface Waiting {
   readonly resolve: (answer: StoreAnswer) => void;
   readonly reject: (error: UserError) => void;
@@ -115,6 +117,11 @@ export class StoreClient implements AsyncDisposable {
       this.#held.add(batch);
       return;
     }
+    this.#send(worker, batch, bytes);
+  }
+
+  /** Hands a batch over, and what was held before it. */
+  #send(worker: Worker, batch: StoreBatch, bytes: number): void {
     this.#held.add(batch);
     const { exchanges, bodies } = packExchanges(batch.exchanges);
     const message: ToStore = { kind: 'write', batch: { exchanges, ...this.#held.get() } };
@@ -160,17 +167,21 @@ export class StoreClient implements AsyncDisposable {
 
   /** Resolves when everything written so far is stored or turned away. Rejects with UserError when the thread has failed. */
   async flush(): Promise<void> {
-    if (!this.#held.empty) this.write({ exchanges: [], minutes: [], verdicts: [] });
+    await this.#ask({ kind: 'flush' });
+    // What found no place in the queue before.
+    if (this.#held.empty) return;
+    this.write(NOTHING);
     await this.#ask({ kind: 'flush' });
   }
 
   /** Writes what waits, for as long as `CLOSE_MS`, and ends the thread. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#held.empty) this.write({ exchanges: [], minutes: [], verdicts: [] });
     this.#closing = true;
     clearTimeout(this.#restartTimer);
     const worker = this.#worker;
     if (worker === undefined) return;
+    // The last thing that is told, however much waits before it.
+    if (!this.#held.empty) this.#send(worker, NOTHING, 0);
     const ended = new Promise<boolean>((resolve) => worker.once('exit', () => resolve(true)));
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<boolean>((resolve) => {
