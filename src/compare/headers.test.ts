@@ -26,7 +26,7 @@ const same: readonly (readonly [fact: string, primary: Lines, other: Lines])[] =
   ['dates', ['Date: Sun, 22 Nov 2026 19:50:21 GMT'], ['Date: Sun, 22 Nov 2026 20:50:21 GMT']],
   ['request ids of any form', ['X-Request-Id: 17'], ['x-request-id: b81d5e02-77aa-4c39-9d10-5e0f6a7b8c9d']],
   ['parts of traces', ['X-B3-TraceId: 1'], ['X-B3-TraceId: 2']],
-  ['entity tags of one strength', ['ETag: "a"'], ['ETag: "b"']],
+  ['entity tags', ['ETag: "a"'], ['ETag: W/"b"']],
   ['lists on one line or several', ['Vary: a', 'Vary: B'], ['vary: b,A']],
   ['directives in any order', ['Cache-Control: no-cache, max-age=0'], ['cache-control: max-age=0,No-Cache']],
   ['members of links', ['Link: <a,b>; rel=x, <c>; rel=y'], ['Link: <c>; rel=y, <a,b>; rel=x']],
@@ -76,8 +76,6 @@ const unlike: readonly (readonly [primary: Lines, other: Lines, expected: Lines]
   [['Vary: a, b'], ['Vary: a'], ['header header.vary medium']],
   [['Allow: GET'], ['Allow: get'], ['header header.allow medium']],
   [['Cache-Control: max-age=60'], ['Cache-Control: max-age=0'], ['header header.cache-control medium']],
-  [['ETag: "a"'], ['ETag: W/"a"'], ['header header.etag low']],
-  [['Expires: 0'], ['Expires: Sun, 22 Nov 2026 19:50:21 GMT'], ['header header.expires low']],
   [
     ['Content-Type: text/html; charset=utf-8'],
     ['Content-Type: text/html'],

@@ -100,20 +100,10 @@ function isSame(
   const left = primary.join(', ');
   const right = other.join(', ');
   if (left === right) return true;
-  if (isVolatileField(name))
-    return rules.volatile === 'presence' && volatileNature(name, left) === volatileNature(name, right);
+  if (isVolatileField(name)) return rules.volatile === 'presence';
   const one = normalised(name, left);
   const two = normalised(name, right);
   return one === two || context.alike(one, two);
-}
-
-/** What is not volatile about a volatile field. */
-function volatileNature(name: string, value: string): string {
-  // A strong validator allows ranges, a weak one does not (RFC 9110 §8.8.1).
-  if (name === 'etag') return value.startsWith('W/') ? 'weak' : 'strong';
-  // `Expires: 0` is already stale; a date says when that will be (RFC 9111 §5.3).
-  if (name === 'expires') return value.length > 2 ? 'date' : 'never';
-  return '';
 }
 
 function normalised(name: string, value: string): string {

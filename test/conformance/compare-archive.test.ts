@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { answerOf, collectingContext, contentOf } from '../../src/compare/format-fixture.ts';
 import { createFormats } from '../../src/compare/formats.ts';
 import { compareHeaders } from '../../src/compare/headers.ts';
@@ -27,8 +28,8 @@ interface Archive {
 }
 
 function readArchive(name: string): readonly ArchivedAnswer[] {
-  const text = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'har', name), 'utf8');
-  const archive = JSON.parse(text) as Archive;
+  const packed = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'har', name));
+  const archive = JSON.parse(gunzipSync(packed).toString()) as Archive;
   return archive.log.entries.map(({ request, response: { headers, content } }) => ({
     url: request.url,
     headers: headers.map((header) => [header.name, header.value] as const),
@@ -37,7 +38,7 @@ function readArchive(name: string): readonly ArchivedAnswer[] {
   }));
 }
 
-const ANSWERS = readArchive('firefox.har').filter(({ body }) => body.length > 0);
+const ANSWERS = readArchive('firefox.har.gz').filter(({ body }) => body.length > 0);
 const FORMATS = createFormats();
 
 function differences(answer: ArchivedAnswer, body: Buffer): readonly string[] {
