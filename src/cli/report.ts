@@ -44,7 +44,7 @@ async function runReport(input: Input, context: Context): Promise<number> {
   const gathered = await gatherReport(source, {
     policy: valueOf(input, 'policy'),
     version,
-    at: clock.now(),
+    clock,
   });
   if (folder !== undefined) {
     await prepareFolder(folder, '--out');

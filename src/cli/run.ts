@@ -124,7 +124,6 @@ async function runCommand(input: Input, context: Context): Promise<number> {
 function requireMirror({ policies }: Settings): void {
   if (policies.length > 0) return;
   throw new UserError('there is nothing to decide: no policy copies requests to a mirror', {
-    where: '--until',
     hint: 'name a mirror with --mirror URL, or a policy in the configuration',
   });
 }
@@ -137,10 +136,10 @@ async function finalReport(
 ): Promise<ReportInput> {
   const own = ownVerdicts(runtime);
   const { verdicts } = result;
-  const at = clock.now();
-  if (verdicts.length === 0)
-    return { version, at, verdicts, summary: runtime.summary(), examples: new Map() };
-  return gatherReport({ ...own, verdicts: async () => verdicts }, { policy: undefined, version, at });
+  if (verdicts.length === 0) {
+    return { version, at: clock.now(), verdicts, summary: runtime.summary(), examples: new Map() };
+  }
+  return gatherReport({ ...own, verdicts: async () => verdicts }, { policy: undefined, version, clock });
 }
 
 function logStart(runtime: Runtime, log: Logger): void {

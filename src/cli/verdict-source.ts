@@ -1,4 +1,5 @@
 import { nearest } from '../config/suggestion.ts';
+import type { Clock } from '../kit/clock.ts';
 import { UserError } from '../kit/errors.ts';
 import type { ExchangeFilter, ExchangeSummary, Page, RecordedExchange } from '../model/recording.ts';
 import type { AdminSource } from '../model/runtime.ts';
@@ -7,6 +8,7 @@ import type { Verdict } from '../model/verdict.ts';
 import type { ReportInput, ReportSummary } from '../report/report-input.ts';
 import { WORST_FINDINGS } from '../report/report-input.ts';
 import type { AdminClient } from './admin-client.ts';
+import { keepAlive } from './interval.ts';
 
 /** Where verdicts and examples come from: a running instance, this process's own, or a store file. */
 export interface VerdictSource {
@@ -75,33 +77,62 @@ export function chosen(verdicts: readonly Verdict[], policy: string | undefined)
 
 /** Exchanges that are fetched for each of the worst findings. */
 const EXAMPLES = 2;
+/** All examples together have to be there by then; the report goes without those that are not. */
+const EXAMPLES_MS = 10_000;
 
 export interface GatherOptions {
   readonly policy: string | undefined;
   /** Version of this program. */
   readonly version: string;
-  readonly at: number;
+  readonly clock: Clock;
 }
 
 /**
- * Everything that a report needs. Examples that cannot be had now (a store that fails, an exchange that was dropped
- * meanwhile) are left out: a verdict does not wait for them.
+ * Everything that a report needs. Examples that cannot be had now (a store that fails or hangs, an exchange that was
+ * dropped meanwhile) are left out: a verdict does not wait for them.
  *
  * @throws UserError when the verdicts cannot be had
  */
 export async function gatherReport(source: VerdictSource, options: GatherOptions): Promise<ReportInput> {
-  const { policy, version, at } = options;
+  const { policy, version, clock } = options;
   const [verdicts, summary] = [chosen(await source.verdicts(), policy), await source.summary()];
+  const examples = await withinTime(clock, (late) => gatherExamples(source, verdicts, late));
+  return { version, at: clock.now(), verdicts, summary, examples };
+}
+
+type Examples = ReadonlyMap<string, readonly RecordedExchange[]>;
+
+/** @param late resolves when it has taken too long */
+async function gatherExamples(
+  source: VerdictSource,
+  verdicts: readonly Verdict[],
+  late: Promise<'late'>,
+): Promise<Examples> {
   const examples = new Map<string, readonly RecordedExchange[]>();
   for (const { policy: name, mirrors } of verdicts) {
     for (const { findings } of mirrors) {
       for (const { id } of findings.slice(0, WORST_FINDINGS)) {
-        const found = await examplesOf(source, name, id);
+        const found = await Promise.race([examplesOf(source, name, id), late]);
+        if (found === 'late') return examples;
         if (found.length > 0) examples.set(id, [...(examples.get(id) ?? []), ...found]);
       }
     }
   }
-  return { version, at, verdicts, summary, examples };
+  return examples;
+}
+
+async function withinTime<Found>(
+  clock: Clock,
+  work: (late: Promise<'late'>) => Promise<Found>,
+): Promise<Found> {
+  const { promise, resolve } = Promise.withResolvers<'late'>();
+  const cancel = clock.after(EXAMPLES_MS, () => resolve('late'));
+  using _alive = keepAlive();
+  try {
+    return await work(promise);
+  } finally {
+    cancel();
+  }
 }
 
 async function examplesOf(

@@ -2,7 +2,7 @@ import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { startAdmin } from '../admin/server.ts';
-import { ExampleSource } from '../../test/fixtures/admin-source.ts';
+import { ExampleSource, exampleExchangeSummary } from '../../test/fixtures/admin-source.ts';
 import type { TestContext } from '../../test/fixtures/cli-context.ts';
 import { cliContext } from '../../test/fixtures/cli-context.ts';
 import { eventually } from '../../test/fixtures/eventually.ts';
@@ -19,10 +19,13 @@ import {
 import { silentLogger } from '../kit/log.ts';
 import { DEFAULT_STORE } from '../model/settings.ts';
 import { findingId } from '../model/finding-id.ts';
+import { ManualClock } from '../kit/manual-clock.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { openStore } from '../store/open-store.ts';
 import { dispatch } from './dispatch.ts';
 import { keepAlive } from './interval.ts';
+import type { VerdictSource } from './verdict-source.ts';
+import { gatherReport } from './verdict-source.ts';
 
 /** A running admin API with one policy and this verdict. */
 async function startInstance(verdict: Verdict | undefined, token?: string) {
@@ -78,6 +81,25 @@ test('examples that cannot be read now do not hold up the verdict', async () => 
   const context = cliContext();
   equal(await dispatch(['verdict', '--admin', instance.url, '--format', 'json'], context), 1);
   deepEqual(JSON.parse(context.printed().out).examples, []);
+});
+
+test('examples that do not come in time are left out', async () => {
+  const clock = new ManualClock();
+  const verdicts = [exampleVerdict()];
+  let asked = 0;
+  const source: VerdictSource = {
+    verdicts: async () => verdicts,
+    summary: async () => undefined,
+    exchanges: async () => {
+      asked += 1;
+      return { items: [exampleExchangeSummary], next: undefined };
+    },
+    exchange: async (id) => (asked === 1 ? [exampleExchange({ id })] : new Promise(() => {})),
+  };
+  const gathered = gatherReport(source, { policy: undefined, version: '1', clock });
+  await eventually('it waits for the second one', () => asked === 2);
+  clock.advance(10_000);
+  deepEqual([...(await gathered).examples.keys()], [exampleFinding().id]);
 });
 
 test('the token comes from a file or the environment, and is asked for', async () => {

@@ -64,7 +64,7 @@ async function runVerdict(input: Input, context: Context): Promise<number> {
 }
 
 function gather(source: VerdictSource, input: Input, { version, clock }: Context): Promise<ReportInput> {
-  return gatherReport(source, { policy: valueOf(input, 'policy'), version, at: clock.now() });
+  return gatherReport(source, { policy: valueOf(input, 'policy'), version, clock });
 }
 
 interface WatchOptions {

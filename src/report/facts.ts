@@ -125,11 +125,13 @@ export interface LatencyRow {
   readonly reference: string;
   readonly mirror: string;
   readonly slower: string;
+  /** Median of what Understudy itself adds before a copy goes out; it is no fault of the mirror. */
+  readonly hop: string;
 }
 
 /** A row for each quantile of each route: estimates, with the time-uniform band of the two that are compared. */
 export function latencyRows(routes: readonly RouteVerdict[]): readonly LatencyRow[] {
-  return routes.flatMap(({ route, latency }) =>
+  return routes.flatMap(({ route, latency, dispatchMicros }) =>
     (['firstByte', 'total'] as const).flatMap((name) =>
       latency[name].quantiles.map(({ quantile, primary, reference, mirror }) => ({
         route,
@@ -139,6 +141,7 @@ export function latencyRows(routes: readonly RouteVerdict[]): readonly LatencyRo
         reference: bandText(reference),
         mirror: bandText(mirror),
         slower: shareText(latency[name].slowerShare),
+        hop: microsText(dispatchMicros),
       })),
     ),
   );

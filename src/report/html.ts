@@ -179,7 +179,7 @@ function latencyPart({ routes }: MirrorVerdict): Markup {
         ];
   });
   const lines = rows.map(
-    ({ route, measure, quantile, primary, reference, mirror, slower }) =>
+    ({ route, measure, quantile, primary, reference, mirror, slower, hop }) =>
       html`<tr>
         <td><code>${shortened(route, NAME_CHARS)}</code></td>
         <td>${measure}</td>
@@ -188,6 +188,7 @@ function latencyPart({ routes }: MirrorVerdict): Markup {
         <td class="number">${reference}</td>
         <td class="number">${mirror}</td>
         <td class="number">${slower}</td>
+        <td class="number">${hop}</td>
       </tr>`,
   );
   return html`<h3>Latency</h3>
@@ -205,6 +206,7 @@ function latencyPart({ routes }: MirrorVerdict): Markup {
               <th scope="col">reference</th>
               <th scope="col">mirror</th>
               <th scope="col">slower than allowed</th>
+              <th scope="col">our own hop</th>
             </tr>
           </thead>
           <tbody>

@@ -144,11 +144,15 @@ function latencyDetails({ routes }: MirrorVerdict): readonly string[] {
     row.reference,
     row.mirror,
     row.slower,
+    row.hop,
   ]);
   const more = routes.length - ROUTES_SHOWN;
   return [
     folded('Latency', [
-      table(['route', 'measure', 'quantile', 'primary', 'reference', 'mirror', 'slower'], cells),
+      table(
+        ['route', 'measure', 'quantile', 'primary', 'reference', 'mirror', 'slower', 'our own hop'],
+        cells,
+      ),
       ...(more > 0 ? [`and ${countText(more)} routes more`] : []),
     ]),
   ];

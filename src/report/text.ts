@@ -207,8 +207,11 @@ function latencyText({ routes }: MirrorVerdict, { columns, paint }: Page): reado
   const wide = routeWidth >= 20;
   const lines = [paint('bold', 'Latency (with bands; slower: share past what the gate allows)')];
   let last = '';
-  for (const { route, measure, quantile, primary, reference, mirror, slower } of rows) {
-    if (route !== last) lines.push(`  ${cutTo(printable(route), columns - 2)}`);
+  for (const { route, measure, quantile, primary, reference, mirror, slower, hop } of rows) {
+    if (route !== last) {
+      const own = `, our own hop ${hop}`;
+      lines.push(`  ${cutTo(printable(route), columns - 2 - own.length)}${own}`);
+    }
     last = route;
     const name = `${measure} ${quantile}`.padEnd(16);
     if (wide) {
