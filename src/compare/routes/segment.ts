@@ -73,21 +73,26 @@ function extensionOf(segment: string): string {
   return EXTENSIONS.has(segment.slice(dot + 1).toLowerCase()) ? segment.slice(dot).toLowerCase() : '';
 }
 
+/** What is cheap to know is asked first: most segments are short words, and need no expression at all. */
 function idForm(text: string): string | undefined {
   if (text.length > LITERAL_CHARS) return UUID.test(text) ? '{uuid}' : '{token}';
   let digits = 0;
   for (let at = 0; at < text.length; at++) if (classOf(text.charCodeAt(at)) === DIGIT) digits++;
   if (digits === text.length) return digits > 0 ? '{id}' : undefined;
-  // Most segments are short words, and need no more.
-  if (digits === 0 && text.length < 8) return EMAIL.test(text) ? '{token}' : undefined;
-  if (NUMBERS.test(text) || HEX.test(text)) return '{id}';
+  const first = classOf(text.charCodeAt(0));
+  const word = first === LOWER || first === UPPER;
+  if (digits > 0 && !word && NUMBERS.test(text)) return '{id}';
+  if (text.length >= 8 && HEX.test(text)) return '{id}';
   if (digits > 3) {
-    if (UUID.test(text)) return '{uuid}';
-    if (DATE.test(text)) return '{date}';
-    if (COORDINATES.test(text) || IPV4.test(text) || PREFIXED.test(text)) return '{id}';
+    if (text.length >= 36 && UUID.test(text)) return '{uuid}';
+    if (first === DIGIT && DATE.test(text)) return '{date}';
+    if (!word && (COORDINATES.test(text) || IPV4.test(text))) return '{id}';
+    if (word && digits > 4 && PREFIXED.test(text)) return '{id}';
   }
-  if (ULID.test(text)) return '{id}';
-  return EMAIL.test(text) || PADDED_BASE64.test(text) || looksRandom(text) ? '{token}' : undefined;
+  if (text.length === 26 && ULID.test(text)) return '{id}';
+  if ((text.includes('@') || text.includes('%40')) && EMAIL.test(text)) return '{token}';
+  if (text.length >= 7 && PADDED_BASE64.test(text)) return '{token}';
+  return looksRandom(text) ? '{token}' : undefined;
 }
 
 /**
