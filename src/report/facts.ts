@@ -70,13 +70,13 @@ export function gateLines(mirror: MirrorVerdict): readonly GateLine[] {
       name: 'coverage',
       label: 'routes without enough pairs',
       value: countText(uncovered.length),
-      allowed: `none of the routes with ${shareText(gate.coverageShare)} of the traffic has fewer than ${countText(gate.coveragePairs)}`,
+      allowed: `each route with ${shareText(gate.coverageShare)} of the traffic needs ${countText(gate.coveragePairs)}`,
       standing: uncovered.length === 0 ? 'ok' : 'open',
     },
     {
       name: 'latency',
       label: 'latency',
-      value: 'see the routes',
+      value: `compared with ${LATENCY_REFERENCES[mirror.noise.source]}`,
       allowed:
         gate.latency === undefined
           ? 'shown; decides nothing'
@@ -85,6 +85,13 @@ export function gateLines(mirror: MirrorVerdict): readonly GateLine[] {
     },
   ];
 }
+
+/** What the mirror's times are held against. The primary is timed on the live path, without the wait that copies have. */
+const LATENCY_REFERENCES: Readonly<Record<MirrorVerdict['noise']['source'], string>> = {
+  control: 'the control, which waits as the mirror does',
+  repeat: 'repeats to the primary, which wait as copies do',
+  assumed: 'the primary on the live path, which never waits as copies do',
+};
 
 /** How many more pairs a decision needs; undefined when it is decided. */
 export function neededText({ state, pairsNeeded }: MirrorVerdict): string | undefined {
