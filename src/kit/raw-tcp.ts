@@ -31,7 +31,7 @@ interface TcpHandle {
   useUserBuffer(buffer: Uint8Array): void;
   writeLatin1String(request: WriteRequest, text: string): number;
   writeBuffer(request: WriteRequest, bytes: Uint8Array): number;
-  shutdown(request: ShutdownRequest): number;
+  shutdown(request: Request): number;
   connect(request: ConnectRequest, ip: string, port: number): number;
   connect6(request: ConnectRequest, ip: string, port: number): number;
   setNoDelay(on: boolean): number;
@@ -56,9 +56,6 @@ interface WriteRequest extends Request {
   length?: number;
   oncomplete?: (this: WriteRequest, status: number) => void;
 }
-interface ShutdownRequest extends Request {
-  oncomplete?: (this: ShutdownRequest, status: number) => void;
-}
 interface ConnectRequest extends Request {
   oncomplete?: (this: ConnectRequest, status: number) => void;
 }
@@ -71,7 +68,7 @@ interface TcpWrap {
 
 interface StreamWrap {
   readonly WriteWrap: new () => WriteRequest;
-  readonly ShutdownWrap: new () => ShutdownRequest;
+  readonly ShutdownWrap: new () => Request;
   readonly streamBaseState: Int32Array;
   readonly kReadBytesOrError: number;
   readonly kLastWriteWasAsync: number;
@@ -229,10 +226,8 @@ export class RawSocket {
       this.destroy();
       return;
     }
-    const request = new this.loop.stream.ShutdownWrap();
-    request.owner = this;
-    request.oncomplete = onShutdown;
-    if (this.#handle.shutdown(request) < 0) this.#failSoon();
+    // Without a callback: that it failed is what reading says as well.
+    if (this.#handle.shutdown(new this.loop.stream.ShutdownWrap()) < 0) this.#failSoon();
   }
 
   /** Closes at once. */
@@ -289,16 +284,8 @@ export class RawSocket {
     const done = this.#whenFlushed;
     this.#whenFlushed = undefined;
     if (done !== undefined) done();
+    else if (this.writableEnded && this.#readEnded) this.destroy();
     else if (!this.writableEnded) this.handler?.drained(this);
-  }
-
-  onShutdown(status: number): void {
-    if (this.destroyed) return;
-    if (status < 0) {
-      this.#fail();
-      return;
-    }
-    if (this.#readEnded) this.destroy();
   }
 
   onConnected(status: number): void {
@@ -387,14 +374,6 @@ function onWritten(this: WriteRequest, status: number): void {
   if (owner === undefined) return;
   owner.loop.entered = true;
   owner.onWritten(this.length ?? 0, status);
-  owner.loop.settle();
-}
-
-function onShutdown(this: ShutdownRequest, status: number): void {
-  const { owner } = this;
-  if (owner === undefined) return;
-  owner.loop.entered = true;
-  owner.onShutdown(status);
   owner.loop.settle();
 }
 

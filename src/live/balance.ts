@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { backoffMs } from '../kit/backoff.ts';
 import { systemClock } from '../kit/clock.ts';
 import type { Clock } from '../kit/clock.ts';
@@ -9,6 +10,8 @@ type BalanceSettings = Pick<PrimarySettings, 'endpoints' | 'restMs' | 'restMaxMs
 /** An endpoint and how it has been doing. The set that it comes from writes it; everyone else reads. */
 export interface EndpointState {
   endpoint: Endpoint;
+  /** Whether it is an IP address, and not a name to be resolved. */
+  numeric: boolean;
   /** Connections picked and not yet released, those that are being made included. */
   connections: number;
   /** Connects that failed, from the start. */
@@ -65,6 +68,7 @@ export class EndpointSet {
     for (const endpoint of settings.endpoints) {
       const state = before.get(endpoint.url) ?? newState(endpoint);
       state.endpoint = endpoint;
+      state.numeric = isNumeric(endpoint);
       states.set(endpoint.url, state);
     }
     this.#states = [...states.values()];
@@ -166,9 +170,14 @@ export class EndpointSet {
   }
 }
 
+function isNumeric({ address }: Endpoint): boolean {
+  return address.kind === 'tcp' && isIP(address.host) !== 0;
+}
+
 function newState(endpoint: Endpoint): EndpointState {
   return {
     endpoint,
+    numeric: false,
     connections: 0,
     failures: 0,
     failuresInRow: 0,

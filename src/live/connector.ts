@@ -111,7 +111,7 @@ export class Connector<Client extends Waiting> {
       this.#events.unreachable(client);
       return;
     }
-    const socket = this.#dial(state.endpoint, client);
+    const socket = this.#dial(state, client);
     const attempt: Attempt<Client> = { client, tried: undefined, state, socket, deadline: this.#deadline() };
     this.#attempts.add(attempt);
     this.#watch(attempt);
@@ -194,15 +194,16 @@ export class Connector<Client extends Waiting> {
       return;
     }
     attempt.state = next;
-    attempt.socket = this.#dial(next.endpoint, attempt.client);
+    attempt.socket = this.#dial(next, attempt.client);
     attempt.deadline = this.#deadline();
     this.#watch(attempt);
   }
 
-  #dial(endpoint: Endpoint, client: Client): AttemptSocket<Client> {
+  #dial(state: EndpointState, client: Client): AttemptSocket<Client> {
+    const { endpoint } = state;
     const preamble = this.#events.preamble(client);
     if (this.#tls === undefined)
-      return (preamble === undefined ? dialRaw(endpoint) : undefined) ?? dialPlain(endpoint, preamble);
+      return (preamble === undefined ? dialRaw(state) : undefined) ?? dialPlain(endpoint, preamble);
     const options = { allowHalfOpen: true, noDelay: true };
     if (preamble === undefined) return this.#tls.connect(endpoint, client.alpn, options);
     return this.#tls.connect(endpoint, client.alpn, { ...options, socket: dialPlain(endpoint, preamble) });
@@ -220,10 +221,8 @@ function forget<Client>(socket: AttemptSocket<Client>): void {
 }
 
 /** The cheap way, for the plain case. */
-function dialRaw({ address }: Endpoint): RawSocket | undefined {
-  return address.kind === 'tcp' && net.isIP(address.host) !== 0
-    ? rawTcp?.connect(address.host, address.port)
-    : undefined;
+function dialRaw({ endpoint: { address }, numeric }: EndpointState): RawSocket | undefined {
+  return address.kind === 'tcp' && numeric ? rawTcp?.connect(address.host, address.port) : undefined;
 }
 
 function ignore(): void {}

@@ -42,6 +42,7 @@ export class Relay {
   lastTick: number;
   #open = 2;
   #failed: Direction | undefined;
+  #primaryEnded = false;
   /** Which way the last bytes went; a client that has said nothing yet is owed nothing, either. */
   #lastDirection: Direction = FROM_PRIMARY;
 
@@ -98,9 +99,14 @@ export class Relay {
   }
 
   ended(socket: RelayStream): void {
-    const direction = socket === this.client ? FROM_CLIENT : FROM_PRIMARY;
     this.#other(socket).end();
-    this.host.tapeOf(this)?.end(this.track, direction, epochMicros());
+    if (socket === this.client) {
+      // After the primary it says nothing that the close does not say.
+      if (!this.#primaryEnded) this.host.tapeOf(this)?.end(this.track, FROM_CLIENT, epochMicros());
+    } else {
+      this.#primaryEnded = true;
+      this.host.tapeOf(this)?.end(this.track, FROM_PRIMARY, epochMicros());
+    }
   }
 
   drained(socket: RelayStream): void {

@@ -72,6 +72,8 @@ export class TapeWriter {
   readonly id: number;
   readonly #views: TapeViews;
   readonly #ringBytes: number;
+  /** The ring again, for text. */
+  readonly #octets: Buffer;
   #head = 0;
   /** Last `tail` that was read; read again only when this one leaves too little room. */
   #tail = 0;
@@ -80,6 +82,8 @@ export class TapeWriter {
     this.id = tape.id;
     this.#views = viewTape(tape);
     this.#ringBytes = tape.ringBytes;
+    const { ring } = this.#views;
+    this.#octets = Buffer.from(ring.buffer, ring.byteOffset, ring.length);
     this.#head = Atomics.load(this.#views.control, CONTROL.head) >>> 0;
     this.#tail = Atomics.load(this.#views.control, CONTROL.tail) >>> 0;
   }
@@ -164,7 +168,7 @@ export class TapeWriter {
   }
 
   #openRecord(track: TapeTrack, micros: number, midstream: 0 | 1, offsets: OpenNote['offsets']): boolean {
-    const note = Buffer.from(encodeOpenNote({ ...track.describe(), slot: track.slot, offsets }), 'latin1');
+    const note = encodeOpenNote({ ...track.describe(), slot: track.slot, offsets });
     return this.#record(KIND.open, FROM_CLIENT, track.id, midstream, micros, note, RESERVED_BYTES);
   }
 
@@ -256,7 +260,7 @@ export class TapeWriter {
     connection: number,
     extra: number,
     micros: number,
-    payload: Uint8Array | undefined,
+    payload: Uint8Array | string | undefined,
     reserve: number,
   ): boolean {
     const { ring, ringWords, ringDoubles, ringMask, control } = this.#views;
@@ -281,7 +285,8 @@ export class TapeWriter {
     ringWords[word + 2] = connection;
     ringWords[word + 3] = extra;
     ringDoubles[(at >> 3) + 2] = micros;
-    if (payload !== undefined) ring.set(payload, at + RECORD_HEADER_BYTES);
+    if (typeof payload === 'string') this.#octets.write(payload, at + RECORD_HEADER_BYTES, 'latin1');
+    else if (payload !== undefined) ring.set(payload, at + RECORD_HEADER_BYTES);
     this.#head = (this.#head + padBytes + recordBytes) >>> 0;
     Atomics.store(control, CONTROL.head, this.#head | 0);
     if (Atomics.load(control, CONTROL.waiting) === 1) {

@@ -1,5 +1,6 @@
 import { UserError } from '../kit/errors.ts';
 import type { Rewrite } from '../model/policy.ts';
+import type { Http1RequestHead } from '../wire/http1/head.ts';
 import { MARKER_PREFIX } from './marker.ts';
 
 /** Name and value. */
@@ -16,8 +17,8 @@ export type FieldRule = 'keep' | 'drop' | 'redact' | 'connection' | 'te';
 export interface FieldRules {
   /** The rule for a name in any case. */
   of(name: string): FieldRule;
-  /** Whether there may be a rule for a name of this length: tells most fields apart without looking at them. */
-  mayConcern(nameLength: number): boolean;
+  /** The rule for a field of a head; makes no string. */
+  ofField(head: Http1RequestHead, index: number): FieldRule;
 }
 
 /** Fields that are of one connection (RFC 9110 §7.6.1), and those that a copy's own framing replaces. */
@@ -36,6 +37,7 @@ const OWN_RULES: readonly (readonly [string, FieldRule])[] = [
   // A copy never waits for 100 (Continue): its body follows the live one.
   ['expect', 'drop'],
 ];
+const NONE: readonly (readonly [string, FieldRule])[] = [];
 const OWN_NAMES: ReadonlySet<string> = new Set(OWN_RULES.map(([name]) => name));
 
 /** @throws UserError where the policy would change a field that frames the message, routes it or marks it as a copy */
@@ -45,15 +47,21 @@ export function compileFieldRules(rewrite: Rewrite): FieldRules {
   for (const name of redact.headers) rules.set(changeable(name), 'redact');
   for (const name of [...headers.remove, ...Object.keys(headers.set)]) rules.set(changeable(name), 'drop');
   for (const [name, rule] of OWN_RULES) rules.set(name, rule);
-  const lengths = new Set([...rules.keys()].map((name) => name.length));
-  const concerned = Array.from({ length: MARKER_PREFIX.length }, (_, length) => lengths.has(length));
+  const byLength = Array.from(
+    { length: Math.max(...[...rules.keys()].map((name) => name.length)) + 1 },
+    (_, length) => [...rules].filter(([name]) => name.length === length),
+  );
   return {
     of(name) {
       const lower = name.toLowerCase();
       return rules.get(lower) ?? (lower.startsWith(MARKER_PREFIX) ? 'drop' : 'keep');
     },
-    // Every longer name could be a marker.
-    mayConcern: (nameLength) => concerned[nameLength] ?? true,
+    ofField(head, index) {
+      // Most fields are told apart by the length of their name.
+      for (const [name, rule] of byLength[head.nameLength(index)] ?? NONE)
+        if (head.nameIs(index, name)) return rule;
+      return head.nameStartsWith(index, MARKER_PREFIX) ? 'drop' : 'keep';
+    },
   };
 }
 

@@ -96,13 +96,12 @@ function keptLines(head: Http1RequestHead, rules: FieldRules, named: ReadonlySet
   let from = 0;
   let trailersWanted = false;
   for (let i = 0; i < count; i++) {
-    if (named === NOTHING && !rules.mayConcern(head.nameLength(i))) continue;
-    const name = head.name(i);
-    const rule = rules.of(name);
-    if (rule === 'keep' && !named.has(name.toLowerCase())) continue;
+    const rule = rules.ofField(head, i);
+    const isNamed = named !== NOTHING && named.has(head.name(i).toLowerCase());
+    if (rule === 'keep' && !isNamed) continue;
     lines += head.lines(from, i);
     from = i + 1;
-    if (rule === 'redact' && !named.has(name.toLowerCase())) lines += `${name}: ${REDACTED}\r\n`;
+    if (rule === 'redact' && !isNamed) lines += `${head.name(i)}: ${REDACTED}\r\n`;
     else if (rule === 'te') trailersWanted ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,)/i.test(head.value(i));
     else if (rule === 'connection' && named === NOTHING && namesFields(head, i)) {
       // Names are dropped wherever they stand, also ahead of this field: begin again with all of them.

@@ -133,7 +133,7 @@ export interface OpenNote {
 }
 
 export function encodeOpenNote(note: OpenNote): string {
-  return `${note.slot}\n${note.offsets[0]}\n${note.offsets[1]}\n${note.sourceIp}\n${note.sourcePort}\n${note.destinationIp}\n${note.destinationPort}\n${note.tls ? 1 : 0}\n${encodeURI(note.principal.toWellFormed())}`;
+  return `${note.slot}\n${note.offsets[0]}\n${note.offsets[1]}\n${note.sourceIp}\n${note.sourcePort}\n${note.destinationIp}\n${note.destinationPort}\n${note.tls ? 1 : 0}\n${note.principal === '' ? '' : encodeURI(note.principal.toWellFormed())}`;
 }
 
 export function decodeOpenNote(text: string): OpenNote {
@@ -156,7 +156,7 @@ export function decodeOpenNote(text: string): OpenNote {
     destinationIp: destinationIp ?? '',
     destinationPort: Number(destinationPort),
     tls: tls === '1',
-    principal: decodeURI(principal ?? ''),
+    principal: principal === undefined || principal === '' ? '' : decodeURI(principal),
   };
 }
 

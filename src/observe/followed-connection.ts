@@ -6,6 +6,8 @@ import type { Connection, SocketEnd } from '../model/exchange.ts';
 export class FollowedConnection implements Connection {
   readonly tap: string;
   readonly id: number;
+  /** The first thing in the text, and all that most connections are asked for. */
+  readonly slot: number;
   readonly #text: string;
   #note: OpenNote | undefined;
 
@@ -13,11 +15,7 @@ export class FollowedConnection implements Connection {
     this.tap = tap;
     this.id = id;
     this.#text = text;
-  }
-
-  /** The first thing in the text, and all that most connections are asked for. */
-  get slot(): number {
-    return Number(this.#text.slice(0, this.#text.indexOf('\n')));
+    this.slot = Number.parseInt(text, 10);
   }
 
   get offsets(): OpenNote['offsets'] {

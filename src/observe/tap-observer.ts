@@ -193,6 +193,11 @@ function joined(head: Uint8Array, tail: Uint8Array): Uint8Array {
   return both;
 }
 
+// Takes any array, also one in shared memory.
+const { latin1Slice } = Buffer.prototype as unknown as {
+  latin1Slice(this: Uint8Array, start: number, end: number): string;
+};
+
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('latin1');
+  return latin1Slice.call(bytes, 0, bytes.length);
 }

@@ -117,10 +117,10 @@ export class TapeReader {
     const start = at + RECORD_HEADER_BYTES;
     switch (kind) {
       case KIND.data:
-        events.data(connection, direction, ring.subarray(start, start + length), micros);
+        events.data(connection, direction, viewOf(ring, start, length), micros);
         break;
       case KIND.open:
-        events.open(connection, extra === 1, ring.subarray(start, start + length), micros);
+        events.open(connection, extra === 1, viewOf(ring, start, length), micros);
         break;
       case KIND.gap:
       case KIND.skip:
@@ -137,6 +137,11 @@ export class TapeReader {
     }
     return RECORD_HEADER_BYTES + ((length + 7) & ~7);
   }
+}
+
+/** Half the price of `subarray`. */
+function viewOf(ring: Uint8Array, start: number, length: number): Uint8Array {
+  return new Uint8Array(ring.buffer, ring.byteOffset + start, length);
 }
 
 function skipUntil(offset: number, bytes: number): number {

@@ -51,6 +51,14 @@ abstract class Http1Head {
     );
   }
 
+  /** Whether the name of field `index` begins with this lower-case text. */
+  nameStartsWith(index: number, lowerText: string): boolean {
+    return (
+      this.nameLength(index) >= lowerText.length &&
+      matchesLower(this.text, this.marks[index * MARKS_PER_FIELD] as number, lowerText)
+    );
+  }
+
   /** Whether the whole value of field `index` is this, whatever its case. */
   valueIs(index: number, lowerValue: string): boolean {
     const start = this.marks[index * MARKS_PER_FIELD + 2] as number;
