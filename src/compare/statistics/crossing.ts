@@ -8,6 +8,8 @@ const STEPS_LIMIT = 200;
  * @param inside a point where `excess` is below 0
  * @param outside a point where it is at least 0 (infinite is fine)
  * @param tolerance of the answer, as a share of its distance from `inside`
+ * @param below about what `excess` is at `inside`, when it is known
+ * @param above what it is at `outside`, when it is known
  * @returns a point where `excess` is at least 0: a confidence bound is never rounded inwards
  */
 export function crossing(
@@ -15,10 +17,10 @@ export function crossing(
   inside: number,
   outside: number,
   tolerance: number,
+  below = excess(inside),
+  above = excess(outside),
 ): number {
   const start = inside;
-  let below = excess(inside);
-  let above = excess(outside);
   let side = 0;
   for (let step = 0; step < STEPS_LIMIT; step++) {
     if (Math.abs(outside - inside) <= tolerance * Math.abs(outside - start)) break;

@@ -3,7 +3,11 @@ import { crossing } from './crossing.ts';
 
 /**
  * How much more often the mirror differs than the reference: the mean of X = +1 (mirror only), −1 (reference only), 0
- * (both or none) over `pairs`. Whether there is a reference or not, X lies in [−1, 1].
+ * (both or none) over `pairs`.
+ *
+ * A pair may be in both counts, where each side has a difference that the other has not. How many are is not known; taking
+ * them for two pairs with X = +1 and −1 and one less with X = 0 only lowers the e-values below, because
+ * (y − v)(y + v) < y².
  */
 export interface ExcessCounts {
   readonly mirrorOnly: number;
@@ -32,8 +36,11 @@ function logShares(weights: Float64Array): Float64Array {
  * @param excess δ, between −1 and 1; the e-value grows with it
  */
 export function logEvalueBelow(counts: ExcessCounts, excess: number): number {
-  const { mirrorOnly, referenceOnly, pairs } = counts;
-  const rest = pairs - mirrorOnly - referenceOnly;
+  // More than there are pairs: so many are surely in both counts.
+  const surplus = Math.max(0, counts.mirrorOnly + counts.referenceOnly - counts.pairs);
+  const mirrorOnly = counts.mirrorOnly - surplus;
+  const referenceOnly = counts.referenceOnly - surplus;
+  const rest = counts.pairs - mirrorOnly - referenceOnly;
   const odds = 1 / (1 - excess);
   const ifZero = excess * odds;
   const ifLower = (1 + excess) * odds;
@@ -72,17 +79,27 @@ const TOLERANCE = 1e-3;
  */
 export function excessUpper(counts: ExcessCounts, alpha: number): number {
   const { mirrorOnly, referenceOnly, pairs } = counts;
-  if (pairs <= 0 || mirrorOnly >= pairs) return 1;
+  if (pairs <= 0 || mirrorOnly - referenceOnly >= pairs) return 1;
   const limit = -Math.log(alpha);
   const open = (at: number): number => logEvalueBelow(counts, at) - limit;
   const estimate = (mirrorOnly - referenceOnly) / pairs;
   // About where a normal bound would be; twice as far until it is outside.
   const share = (mirrorOnly + referenceOnly) / pairs;
   let reach = Math.sqrt((3 * limit * share) / pairs) + (2 * limit) / pairs;
-  while (estimate + reach < 1 && open(estimate + reach) < 0) reach *= 2;
-  const outside = Math.min(estimate + reach, 1 - 2 ** -40);
-  return open(outside) < 0 ? 1 : crossing(open, estimate, outside, TOLERANCE);
+  let inside = estimate;
+  let below = -limit;
+  for (;;) {
+    const at = Math.min(estimate + reach, NEARLY_ONE);
+    const value = open(at);
+    if (value >= 0) return crossing(open, inside, at, TOLERANCE, below, value);
+    if (at === NEARLY_ONE) return 1;
+    inside = at;
+    below = value;
+    reach *= 2;
+  }
 }
+
+const NEARLY_ONE = 1 - 2 ** -40;
 
 /** The lower end, likewise. */
 export function excessLower(counts: ExcessCounts, alpha: number): number {

@@ -1,4 +1,4 @@
-import { edge, quantile } from '../../kit/histogram.ts';
+import { edge } from '../../kit/histogram.ts';
 import type { Histogram } from '../../kit/histogram.ts';
 import type { Band } from '../../model/verdict.ts';
 import { logTwoSidedEvalue } from './bernoulli-evalue.ts';
@@ -38,20 +38,46 @@ function search(excess: (rank: number) => number, from: number, guess: number, e
 }
 
 /**
- * A quantile with its time-uniform band, on the edges of the buckets, µs. Needs nothing but the mergeable counts. The last
+ * Quantiles with their time-uniform bands, on the edges of the buckets, µs. Needs nothing but the mergeable counts. The last
  * bucket has no upper edge, so a quantile there has no upper bound.
+ *
+ * @param ranks the bands of `shares`, for this many durations
  */
-export function quantileBand(histogram: Histogram, p: number, ranks: RankBand | undefined): Band {
-  const { buckets, count } = histogram;
-  if (count === 0 || ranks === undefined) return { estimate: undefined, lower: undefined, upper: undefined };
-  // No duration is below 0.
-  let lower = ranks.below >= 0 ? 0 : undefined;
-  let atOrBelow = 0;
-  for (let bucket = 0; bucket < buckets.length - 1; bucket++) {
-    atOrBelow += buckets[bucket] ?? 0;
-    if (atOrBelow <= ranks.below) lower = edge(bucket);
-    else if (atOrBelow >= ranks.above)
-      return { estimate: quantile(histogram, p), lower, upper: edge(bucket) };
+export function quantileBands(
+  { buckets, count }: Histogram,
+  shares: readonly number[],
+  ranks: readonly RankBand[],
+): readonly Band[] {
+  if (count === 0) return shares.map(() => ({ estimate: undefined, lower: undefined, upper: undefined }));
+  const cumulative: number[] = [];
+  let sum = 0;
+  for (let bucket = 0; bucket < buckets.length; bucket++) {
+    sum += buckets[bucket] ?? 0;
+    cumulative.push(sum);
   }
-  return { estimate: quantile(histogram, p), lower, upper: undefined };
+  const last = buckets.length - 1;
+  return shares.map((share, i) => {
+    const { below, above } = ranks[i] ?? { below: -1, above: Number.POSITIVE_INFINITY };
+    const estimate = firstAtLeast(cumulative, Math.max(1, Math.ceil(share * count)));
+    const upper = firstAtLeast(cumulative, above);
+    // The last edge with so few below it is the one before the first with more. No duration is below 0.
+    const lower = Math.min(firstAtLeast(cumulative, Math.floor(below) + 1), last) - 1;
+    return {
+      estimate: edge(Math.min(estimate, last)),
+      lower: below < 0 ? undefined : lower < 0 ? 0 : edge(lower),
+      upper: upper < last ? edge(upper) : undefined,
+    };
+  });
+}
+
+/** The first index with at least this value in an ascending list; its length when there is none. */
+function firstAtLeast(ascending: readonly number[], value: number): number {
+  let low = 0;
+  let high = ascending.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ascending[middle] ?? 0) >= value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -47,17 +47,23 @@ const GROWTH = 2.5;
  * @param position pairs of the route
  */
 export function grows(bins: readonly number[], scale: BinScale, position: number): boolean {
-  const quarter = (position - scale.from) / scale.width / 4;
-  const counts = [0, 1, 2, 3].map((i) => eventsBetween(bins, i * quarter, (i + 1) * quarter));
+  const filled = (position - scale.from) / scale.width;
+  const counts = [0, 1, 2, 3].map((i) =>
+    eventsBetween(bins, (i * filled) / 4, ((i + 1) * filled) / 4, filled),
+  );
   return counts.every((count, i) => {
     const before = counts[i - 1];
     return before === undefined || count - before > GROWTH * Math.sqrt(count + before);
   });
 }
 
-function eventsBetween(bins: readonly number[], start: number, end: number): number {
+/** @param filled how many bins the pairs so far fill; the last one in part */
+function eventsBetween(bins: readonly number[], start: number, end: number, filled: number): number {
   let sum = 0;
-  for (const [i, events] of bins.entries())
-    sum += events * Math.max(0, Math.min(i + 1, end) - Math.max(i, start));
+  for (const [i, events] of bins.entries()) {
+    const width = Math.min(1, filled - i);
+    if (width <= 0) break;
+    sum += (events * Math.max(0, Math.min(i + width, end) - Math.max(i, start))) / width;
+  }
   return sum;
 }

@@ -80,7 +80,7 @@ export class FindingMemory {
       mirrorOnly,
       referenceOnly,
       both,
-      rate: trials === 0 ? 0 : share((counted - referenceOnly) / trials),
+      rate: trials === 0 ? 0 : share((counted - (hasReference(this.#options) ? referenceOnly : 0)) / trials),
       lower: share(lower),
       upper: share(upper),
       firstSeen,
@@ -101,7 +101,7 @@ export class FindingMemory {
     const boundsOf = `${counted} ${finding.referenceOnly} ${alpha}`;
     if (known.boundsOf === boundsOf && trials <= known.boundsTrials * 1.01) return known.bounds;
     const mirrorOnly = Math.min(Math.max(0, counted), trials);
-    const referenceOnly = Math.min(finding.referenceOnly, trials - mirrorOnly);
+    const referenceOnly = Math.min(finding.referenceOnly, trials);
     known.boundsOf = boundsOf;
     known.boundsTrials = trials;
     known.bounds = hasReference(this.#options)

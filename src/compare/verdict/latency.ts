@@ -1,9 +1,9 @@
 import { quantile } from '../../kit/histogram.ts';
 import { findingId } from '../../model/finding-id.ts';
-import type { Finding, LatencyVerdict } from '../../model/verdict.ts';
+import type { Band, Finding, LatencyVerdict } from '../../model/verdict.ts';
 import { logEvalue } from '../statistics/bernoulli-evalue.ts';
 import { bernoulliInterval } from '../statistics/bernoulli-interval.ts';
-import { quantileBand, rankBand } from '../statistics/quantile-band.ts';
+import { quantileBands, rankBand } from '../statistics/quantile-band.ts';
 import type { RankBand } from '../statistics/quantile-band.ts';
 import { COIN, shownEvalue } from './evidence.ts';
 import { isGated } from './gate-risk.ts';
@@ -112,15 +112,19 @@ export class RankBands {
 
 export function latencyVerdict(sums: LatencySums, ranks: RankBands): LatencyVerdict {
   const { primary, reference, mirror, slower, compared } = sums;
-  const [ofPrimary, ofReference, ofMirror] = [primary, reference, mirror].map(({ count }) => ranks.of(count));
+  const bands = [primary, reference, mirror].map((side) =>
+    quantileBands(side, QUANTILES, ranks.of(side.count)),
+  );
   return {
     pairs: compared,
     slowerShare: compared === 0 ? 0 : Math.min(1, slower / compared),
-    quantiles: QUANTILES.map((p, i) => ({
-      quantile: p,
-      primary: quantileBand(primary, p, ofPrimary?.[i]),
-      reference: quantileBand(reference, p, ofReference?.[i]),
-      mirror: quantileBand(mirror, p, ofMirror?.[i]),
+    quantiles: QUANTILES.map((quantileOf, i) => ({
+      quantile: quantileOf,
+      primary: bands[0]?.[i] ?? UNKNOWN,
+      reference: bands[1]?.[i] ?? UNKNOWN,
+      mirror: bands[2]?.[i] ?? UNKNOWN,
     })),
   };
 }
+
+const UNKNOWN: Band = { estimate: undefined, lower: undefined, upper: undefined };

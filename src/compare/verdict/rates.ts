@@ -1,7 +1,7 @@
 import { RISKS } from '../../model/difference.ts';
 import type { Discordance } from '../../model/tally.ts';
 import type { RateVerdict } from '../../model/verdict.ts';
-import { excessInterval, logEvalueAbove } from '../statistics/excess-interval.ts';
+import { excessInterval, logEvalueAbove, logEvalueBelow } from '../statistics/excess-interval.ts';
 import type { ExcessCounts } from '../statistics/excess-interval.ts';
 import { causeOf } from './finding-counts.ts';
 import { isGated } from './gate-risk.ts';
@@ -31,7 +31,10 @@ export function trialsOf(route: RouteCounts, options: VerdictOptions): number {
  * on each route as many as the finding has that was seen most often after one.
  *
  * Without a reference the share holds the noise as well. What the user assumes to be noise on any path is then not held
- * against the mirror: the larger of that and the gate's rate is allowed.
+ * against the mirror: the larger of that and the gate's rate is allowed. Above it nothing fails by the share alone, since
+ * many paths with a little noise each may add up to more.
+ *
+ * @param blind there may be drift among differences that found no place in the table, so that a share proves no fault
  */
 export function gatedRates(
   routes: Iterable<RouteCounts>,
@@ -64,7 +67,7 @@ export function gatedRates(
     rate(
       'differences',
       counted,
-      blind ? undefined : certain,
+      blind || !referenced ? undefined : certain,
       referenced ? gate.rate : Math.max(gate.rate, noise.assumed),
       gate.alpha,
     ),
@@ -87,7 +90,7 @@ function countsOf(
   const unreferenced = referenced ? sums.unreferenced : 0;
   const pairs = Math.max(0, trials - drifted);
   const mirrorOnly = Math.min(Math.max(0, sums.mirrorOnly - unreferenced - drifted), pairs);
-  const referenceOnly = Math.min(sums.referenceOnly, pairs - mirrorOnly);
+  const referenceOnly = referenced ? Math.min(sums.referenceOnly, pairs) : 0;
   return { mirrorOnly, referenceOnly, pairs };
 }
 
@@ -99,15 +102,17 @@ function rate(
   alpha: number,
 ): GatedRate {
   const { lower, upper } = excessInterval(counts, alpha);
+  // Asked directly: the bound itself is rounded outwards.
+  const ok = counts.pairs > 0 && (allowed >= 1 || logEvalueBelow(counts, allowed) >= Math.log(2 / alpha));
   const estimate = counts.pairs === 0 ? 0 : (counts.mirrorOnly - counts.referenceOnly) / counts.pairs;
   return {
     verdict: {
       name,
       estimate: share(estimate),
       lower: share(lower),
-      upper: share(upper),
+      upper: ok ? Math.min(share(upper), allowed) : share(upper),
       allowed,
-      ok: counts.pairs > 0 && upper <= allowed,
+      ok,
     },
     counts,
     logEvalueOver:

@@ -75,7 +75,9 @@ export class VerdictState {
     const { routes } = this.#counts;
     const known = routes.get(name);
     if (known !== undefined) return known;
-    const full = name.length > NAME_LIMIT || routes.size - Number(routes.has(OTHER_ROUTES)) >= this.#options.limits.routes;
+    const full =
+      name.length > NAME_LIMIT ||
+      routes.size - Number(routes.has(OTHER_ROUTES)) >= this.#options.limits.routes;
     if (full && name !== OTHER_ROUTES) {
       this.#counts.routesTurnedAway += pairs;
       return this.#routeFor(OTHER_ROUTES, 0);
