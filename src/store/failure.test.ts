@@ -514,6 +514,41 @@ test('damaged verdicts are an error for who asks for them', () => {
   }
 });
 
+test('whatever is flipped in a file, reading it ends with a UserError or with what was found', () => {
+  using folder = temporaryFolder();
+  const file = folder.file('store.db');
+  {
+    using opened = open({ file });
+    const exchanges = Array.from({ length: 60 }, (_, i) =>
+      differing(`${i}`, [`body.f${i % 7}`], { primary: testAnswer(randomBytes(i * 100)) }),
+    );
+    opened.store.write({ exchanges, minutes: [testMinute()], verdicts: [testVerdict('state')] });
+  }
+  const whole = readFileSync(file);
+  let refused = 0;
+  for (let round = 0; round < 150; round++) {
+    const bytes = Buffer.from(whole);
+    // Every other time in the first pages, where most depends on each byte.
+    const within = round % 2 === 0 ? bytes.length : 8192;
+    for (let bit = 0; bit < 8; bit++) {
+      const position = Math.floor(Math.random() * within);
+      bytes.writeUInt8(bytes.readUInt8(position) ^ (1 << bit), position);
+    }
+    writeFileSync(file, bytes);
+    try {
+      using opened = openStoreReader(file);
+      const { reader } = opened;
+      reader.savedVerdicts();
+      reader.minutes('orders', 'v2', 0, AT * 2);
+      for (const { id } of reader.exchanges({ limit: 1000 }).items) reader.exchange(id);
+    } catch (error) {
+      assert.equal(error instanceof Error && error.name, 'UserError', String(error));
+      refused++;
+    }
+  }
+  assert.ok(refused > 10 && refused < 150, `${refused}`);
+});
+
 test('what is stored never stands in a log', () => {
   using folder = temporaryFolder();
   const secret = 'hush-hush';

@@ -33,7 +33,7 @@ export function openStoreReader(file: string): OpenedReader {
   try {
     const db = openForReading(file);
     try {
-      return { reader: new StoreReader(db), [Symbol.dispose]: () => db.close() };
+      return { reader: new StoreReader(db, file), [Symbol.dispose]: () => db.close() };
     } catch (error) {
       db.close();
       throw error;

@@ -60,7 +60,7 @@ export class StoreFile implements Disposable {
     this.#exchanges = new ExchangeRows(db);
     this.#aggregates = new AggregateRows(db, Math.floor((this.#cap.maxBytes * MINUTES_SHARE) / MINUTE_BYTES));
     this.#count = db.prepare('INSERT OR REPLACE INTO counter (name, value) VALUES (?, ?)');
-    this.reader = new StoreReader(db);
+    this.reader = new StoreReader(db, settings.file ?? 'memory');
     this.#nextSeq = numberOf(
       db.prepare('SELECT coalesce(max(seq), 0) + 1 AS next FROM exchange').get() ?? {},
       'next',

@@ -15,9 +15,13 @@ import { unpackHead } from './exchange-head.ts';
 import { unpack, unpackJson } from './packing.ts';
 import { blobOf, damaged, numberOf, optionalNumberOf, textOf } from './row.ts';
 import type { Row } from './row.ts';
+import { storeErrorOf } from './store-error.ts';
 
 /** Exchanges on one page, at most. */
 export const PAGE_LIMIT = 1000;
+/** More than a configuration has; a file that someone else has made may hold more. */
+const POLICIES_LIMIT = 100;
+const VERDICTS_LIMIT = 1000;
 /** Minutes that one call gives, at most: a week. */
 export const MINUTES_PER_CALL = 7 * 24 * 60;
 
@@ -37,8 +41,12 @@ WHERE (at, seq) < (:cursorAt, :cursorSeq)
       AND (:mirror IS NULL OR a.name = :mirror)))`;
 const NEWEST = 'ORDER BY at DESC, seq DESC LIMIT :limit';
 
-/** Reads a store; any number of them may, while one instance writes. Each call is one short transaction. */
+/**
+ * Reads a store; any number of them may, while one instance writes. Each call is one short transaction. All that goes wrong
+ * is a UserError; its cause is the StoreError.
+ */
 export class StoreReader {
+  readonly #where: string;
   readonly #bodies: BodyReader;
   readonly #page: StatementSync;
   readonly #pageOfFinding: StatementSync;
@@ -48,7 +56,9 @@ export class StoreReader {
   readonly #verdicts: StatementSync;
   readonly #minutes: StatementSync;
 
-  constructor(db: DatabaseSync) {
+  /** @param where the file, as errors name it */
+  constructor(db: DatabaseSync, where: string) {
+    this.#where = where;
     this.#bodies = new BodyReader(db);
     this.#page = db.prepare(`${SUMMARY} ${NEWEST}`);
     this.#pageOfFinding = db.prepare(
@@ -57,9 +67,13 @@ export class StoreReader {
     this.#others = db.prepare(
       'SELECT name, role, status, differences FROM answer WHERE exchange = ? AND position > 0 ORDER BY position',
     );
-    this.#heads = db.prepare('SELECT seq, head FROM exchange WHERE id = ? ORDER BY policy');
+    this.#heads = db.prepare(
+      `SELECT seq, head FROM exchange WHERE id = ? ORDER BY policy LIMIT ${POLICIES_LIMIT}`,
+    );
     this.#bodyKeys = db.prepare('SELECT position, body FROM answer WHERE exchange = ?');
-    this.#verdicts = db.prepare('SELECT policy, mirror, state, verdict FROM verdict ORDER BY policy, mirror');
+    this.#verdicts = db.prepare(
+      `SELECT policy, mirror, state, verdict FROM verdict ORDER BY policy, mirror LIMIT ${VERDICTS_LIMIT}`,
+    );
     this.#minutes = db.prepare(
       `SELECT at, policy, mirror, pairs, same, different, failures FROM minute
        WHERE at >= ? AND at < ? AND policy = ? AND mirror = ? ORDER BY at LIMIT ?`,
@@ -69,9 +83,35 @@ export class StoreReader {
   /**
    * Exchanges that fit, newest first. What comes in between two pages neither repeats nor hides one.
    *
-   * @throws UserError for a cursor that is none
+   * @throws UserError for a cursor that is none, or when the file cannot be read
    */
   exchanges(filter: ExchangeFilter): Page<ExchangeSummary> {
+    return this.#reading(() => this.#exchanges(filter));
+  }
+
+  /**
+   * One exchange, once for each policy that copied it.
+   *
+   * @throws UserError when it cannot be read any more
+   */
+  exchange(id: string): readonly RecordedExchange[] {
+    return this.#reading(() => this.#exchange(id));
+  }
+
+  /** @throws UserError when they cannot be read any more */
+  savedVerdicts(): readonly SavedVerdict[] {
+    return this.#reading(() => this.#savedVerdicts());
+  }
+
+  /**
+   * Minutes that begin at or after `after` and before `before`, milliseconds since the Unix epoch; the first
+   * `MINUTES_PER_CALL` of them.
+   */
+  minutes(policy: string, mirror: string, after: number, before: number): readonly MinuteCounts[] {
+    return this.#reading(() => this.#minutesOf(policy, mirror, after, before));
+  }
+
+  #exchanges(filter: ExchangeFilter): Page<ExchangeSummary> {
     const cursor = readCursor(filter.cursor);
     const limit = Math.max(1, Math.min(PAGE_LIMIT, Math.trunc(filter.limit) || 1));
     const { finding, different } = filter;
@@ -98,12 +138,7 @@ export class StoreReader {
     };
   }
 
-  /**
-   * One exchange, once for each policy that copied it.
-   *
-   * @throws StoreError `damaged` when it cannot be read any more
-   */
-  exchange(id: string): readonly RecordedExchange[] {
+  #exchange(id: string): readonly RecordedExchange[] {
     return this.#heads.all(id).map((row) => {
       const keys = new Map<number, number | undefined>();
       for (const key of this.#bodyKeys.all(numberOf(row, 'seq'))) {
@@ -113,8 +148,7 @@ export class StoreReader {
     });
   }
 
-  /** @throws StoreError `damaged` */
-  savedVerdicts(): readonly SavedVerdict[] {
+  #savedVerdicts(): readonly SavedVerdict[] {
     return this.#verdicts.all().map((row) => {
       const verdict = unpackJson(blobOf(row, 'verdict'), 'verdict');
       if (!isVerdict(verdict)) throw damaged('verdict');
@@ -123,11 +157,7 @@ export class StoreReader {
     });
   }
 
-  /**
-   * Minutes that begin at or after `after` and before `before`, milliseconds since the Unix epoch; the first
-   * `MINUTES_PER_CALL` of them.
-   */
-  minutes(policy: string, mirror: string, after: number, before: number): readonly MinuteCounts[] {
+  #minutesOf(policy: string, mirror: string, after: number, before: number): readonly MinuteCounts[] {
     return this.#minutes.all(after, before, policy, mirror, MINUTES_PER_CALL).map((row) => ({
       at: numberOf(row, 'at'),
       policy: textOf(row, 'policy'),
@@ -137,6 +167,14 @@ export class StoreReader {
       different: numberOf(row, 'different'),
       failures: numberOf(row, 'failures'),
     }));
+  }
+
+  #reading<Result>(read: () => Result): Result {
+    try {
+      return read();
+    } catch (thrown) {
+      throw thrown instanceof UserError ? thrown : storeErrorOf(thrown).toUserError(this.#where);
+    }
   }
 
   #summary(row: Row): ExchangeSummary {

@@ -241,11 +241,9 @@ export class Store implements Disposable {
     }
     try {
       return read(this.#file.reader);
-    } catch (thrown) {
-      if (thrown instanceof UserError) throw thrown;
-      const error = storeErrorOf(thrown);
-      if (error.code === 'corrupt') this.#corrupt = true;
-      throw error.toUserError(where);
+    } catch (error) {
+      if (error instanceof Error && storeErrorOf(error.cause).code === 'corrupt') this.#corrupt = true;
+      throw error;
     }
   }
 
@@ -271,7 +269,7 @@ function salvage(file: string): readonly SavedVerdict[] {
   try {
     const db = openForReading(file);
     try {
-      return new StoreReader(db).savedVerdicts();
+      return new StoreReader(db, file).savedVerdicts();
     } finally {
       db.close();
     }

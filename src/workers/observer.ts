@@ -1,21 +1,10 @@
-import { readlinkSync } from 'node:fs';
-import os from 'node:os';
 import { parentPort, workerData } from 'node:worker_threads';
 import { ObserverThread } from './observer-thread.ts';
 import type { FromObserver, ObserverWorkerData, ToObserver } from './messages.ts';
+import { lowerPriority } from './thread-priority.ts';
 
 /** An observer's thread: reads one tape, at a lower priority than the live workers. */
 const REPORT_MS = 1000;
-
-function lowerPriority(nice: number): void {
-  try {
-    // On Linux the priority belongs to the thread; /proc names the one that asks.
-    const thread = Number(readlinkSync('/proc/thread-self').split('/').at(-1));
-    os.setPriority(thread, nice);
-  } catch {
-    // Elsewhere, or where it is forbidden, observers run at the same priority.
-  }
-}
 
 function tell(message: FromObserver): void {
   parentPort?.postMessage(message);

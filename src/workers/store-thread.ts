@@ -12,9 +12,12 @@ import type {
   StoreThreadData,
   ToStore,
 } from './store-messages.ts';
+import { lowerPriority } from './thread-priority.ts';
 
 /** The store's thread: the only one that touches the file. It may wait for the disk; nobody waits for it. */
 const TICK_MS = 1000;
+/** Compressing examples can wait; users cannot. */
+const NICE = 10;
 
 function tell(message: FromStore, transfer: readonly ArrayBuffer[] = []): void {
   parentPort?.postMessage(message, [...transfer]);
@@ -71,6 +74,7 @@ function refusalOf(error: unknown): StoreRefusal {
   return { message: messageOf(error), code: 'unavailable', where: undefined, hint: undefined };
 }
 
+lowerPriority(NICE);
 const { settings } = workerData as StoreThreadData;
 const store = new Store(settings, { log: loggerToMain() });
 const refused = store.refused?.toUserError(settings.file ?? '');
