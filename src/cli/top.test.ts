@@ -37,7 +37,7 @@ test('the screen shows rates, the verdict, the worst findings and latency', () =
     '       12 %  high    missing body.customer.email of GET /api/orders/{id}, fails the gate',
     '      0.1 %  medium  value body.total of GET /api/orders/{id}, fails the gate',
     '       12 %  medium  value body.stock of GET /api/orders/{id}, follows from held writes',
-    '        0 %  low     added body.hint of GET /api/orders/{id}, not established',
+    '        0 %  low     added body.hint of GET /api/orders/{id}, no more than noise',
     '',
     'latency p99, reference → mirror',
     '  12.5 ms → 31 ms         GET /api/orders/{id}',

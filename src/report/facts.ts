@@ -103,7 +103,9 @@ export function neededText({ state, pairsNeeded }: MirrorVerdict): string | unde
 export function standingText(finding: Finding): string {
   if (finding.fails) return 'fails the gate';
   if (finding.cause === 'state_drift') return 'follows from held writes';
-  return finding.established ? 'established' : 'not established';
+  if (finding.established) return 'established';
+  const { rate, both, referenceOnly } = finding;
+  return rate === 0 && both + referenceOnly > 0 ? 'no more than noise' : 'not established';
 }
 
 /** `12 % of pairs (11 % … 13 %)`. */
