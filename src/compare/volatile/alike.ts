@@ -91,16 +91,21 @@ function isSameThing(left: string, one: VolatileValue, right: string, two: Volat
   const a = left.slice(one.start, one.end);
   const b = right.slice(two.start, two.end);
   if (a === b) return true;
-  if (one.kind !== two.kind || one.form !== two.form || !(one.certain || two.certain)) return false;
+  if (!isSameKind(one.kind, two.kind) || one.form !== two.form || !(one.certain || two.certain)) return false;
   if (one.instantMs !== undefined && two.instantMs !== undefined)
     return Math.abs(one.instantMs - two.instantMs) <= SAME_MOMENT_MS;
   // The digits of an ObjectId that are drawn are the last ones.
   if (one.kind === 'hash') return a.length === 24 || unlikeShare(a, b) >= HASH_DIFFERS;
-  if (one.kind === 'token') {
+  if (one.kind === 'token' || two.kind === 'token') {
     const slack = Math.max(2, Math.floor(Math.max(a.length, b.length) / 10));
     return Math.abs(a.length - b.length) <= slack && unlikeShare(a, b) >= TOKEN_DIFFERS;
   }
   return true;
+}
+
+/** A KSUID that has hardly a digit by chance is taken for a token. */
+function isSameKind(one: VolatileKind, two: VolatileKind): boolean {
+  return one === two || (one === 'ksuid' && two === 'token') || (one === 'token' && two === 'ksuid');
 }
 
 /** Share of places at which two texts have different characters, 0…1. */

@@ -7,6 +7,8 @@ const JWT = /eyJ[\w-]{5,4096}\.[\w-]{2,16384}\.[\w-]{10,4096}(?:\.[\w-]{1,16384}
 /** Lengths of ids and digests in hexadecimal: spans, ObjectIds, traces, MD5, SHA-1, SHA-2. Longer ones all count. */
 const HEX_LENGTHS: ReadonlySet<number> = new Set([16, 20, 24, 28]);
 const HEX_ALWAYS = 32;
+/** With fewer letters it is as well the number of a bank account: `BE68539007547034`. */
+const HEX_LETTERS = 3;
 /** Fewer distinct digits are a constant of a fixture, such as `00000000-0000-0000-0000-000000000001`. */
 const DISTINCT_DIGITS = 5;
 
@@ -40,10 +42,12 @@ export function hashAt(text: string, at: number, end: number): VolatileValue | u
   if (length < 8 || length > 256) return undefined;
   const word = text.slice(at, end);
   if (!/^[0-9a-f]+$/.test(word) && !/^[0-9A-F]+$/.test(word)) return undefined;
-  if (!/\d/.test(word) || !/[a-z]/i.test(word) || distinct(word) < DISTINCT_DIGITS) return undefined;
+  const letters = word.replace(/\d+/g, '').length;
+  if (letters === 0 || letters === length || distinct(word) < DISTINCT_DIGITS) return undefined;
   const form = `${length}${letterCase(word)}`;
-  if (length >= HEX_ALWAYS || HEX_LENGTHS.has(length)) return value('hash', at, length, form);
-  return isAssetHash(text, at, end) ? value('hash', at, length, `asset ${form}`) : undefined;
+  if (isAssetHash(text, at, end)) return value('hash', at, length, `asset ${form}`);
+  if (length < HEX_ALWAYS && !HEX_LENGTHS.has(length)) return undefined;
+  return { ...value('hash', at, length, form), certain: length >= HEX_ALWAYS || letters >= HEX_LETTERS };
 }
 
 /** Whether it stands where bundlers put the hash of a file: `main.8f3a2c1b.js`. */
@@ -78,7 +82,8 @@ export function ksuidAt(text: string, at: number, end: number): VolatileValue | 
 /** A place in memory: `0x7ffee4b2c8a0`, `com.example.Order@1b6d3586`. 0x with up to eight digits is also a colour or a code. */
 export function addressAt(text: string, at: number, end: number): VolatileValue | undefined {
   const word = text.slice(at, Math.min(end, at + 24));
-  if (/^0x[0-9a-f]{9,16}$/i.test(word)) return value('address', at, word.length, '0x');
+  if (/^0x[0-9a-f]{9,16}$/i.test(word) && distinct(word) > DISTINCT_DIGITS)
+    return value('address', at, word.length, '0x');
   const marked = text[at - 1] === '@' && /[\w;\])]/.test(text[at - 2] ?? '');
   if (!marked || !/^[0-9a-f]{6,8}$/.test(word) || !/\d/.test(word)) return undefined;
   // With a dot behind it is the name of a host in a mail address.

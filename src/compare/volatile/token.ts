@@ -12,7 +12,12 @@ const PLAIN_TOKEN_CHARS = 24;
 // sixth of its characters in runs of three or more small letters. Words joined in camel case have half of them there.
 const CHANGES = 0.45;
 const WORDY = 0.4;
+// Random base 36 changes at 40 % of its places, and has 58 % of its characters in such runs; slugs with numbers have more.
 const PLAIN_CHANGES = 0.25;
+const PLAIN_WORDY = 0.72;
+
+/** Words between slashes are parts of a path. */
+const PATH_WORD = /(?:^|[/+])[a-z]{4,}(?:[/+]|$)/;
 
 interface Texture {
   readonly length: number;
@@ -22,7 +27,7 @@ interface Texture {
   readonly digitRuns: number;
   /** Share of neighbours of different classes, 0…1. */
   readonly changes: number;
-  /** Share of characters in runs of three or more small letters, 0…1. */
+  /** Share of characters in runs of three or more small letters, or of capitals where there are only such, 0…1. */
   readonly wordy: number;
 }
 
@@ -40,15 +45,22 @@ export class TokenFinder {
   at(at: number, end: number): VolatileValue | undefined {
     let found: VolatileValue | undefined;
     // A run that is no token is not measured again from its next word on, which would be quadratic.
-    if (at >= this.#lookedUrl) {
+    if (at >= this.#lookedStandard) {
+      this.#lookedStandard = runEnd(this.#text, at, '+', '/');
+      if (this.#lookedStandard > end && this.#isStandard(at, this.#lookedStandard))
+        found = this.#measured(at, this.#lookedStandard);
+    }
+    if (found === undefined && at >= this.#lookedUrl) {
       this.#lookedUrl = runEnd(this.#text, at, '_', '-');
       found = this.#measured(at, this.#lookedUrl);
     }
-    if (found === undefined && at >= this.#lookedStandard) {
-      this.#lookedStandard = runEnd(this.#text, at, '+', '/');
-      found = this.#measured(at, this.#lookedStandard);
-    }
     return found ?? this.#measured(at, end);
+  }
+
+  /** Whether a run with a slash or plus is base 64 (RFC 4648 §4): padded to a multiple of four, and no path. */
+  #isStandard(at: number, end: number): boolean {
+    if ((this.#padded(end) - at) % 4 !== 0 || end - at > TOKEN_CHARS_LIMIT) return false;
+    return !PATH_WORD.test(this.#text.slice(at, end));
   }
 
   #measured(at: number, end: number): VolatileValue | undefined {
@@ -56,9 +68,21 @@ export class TokenFinder {
     const texture = textureOf(this.#text, at, end);
     const certain = isRandom(texture);
     if (!certain && !mayBeRandom(texture)) return undefined;
+    const start = this.#start(at);
+    return { kind: 'token', start, end: this.#padded(end), form: '', certain, instantMs: undefined };
+  }
+
+  /** One that begins with `-` or `_`: these do not join it with a word before. */
+  #start(at: number): number {
+    const mark = this.#text[at - 1];
+    if (mark !== '_' && mark !== '-') return at;
+    return at === 1 || ' =:/"&?'.includes(this.#text[at - 2] ?? '-') ? at - 1 : at;
+  }
+
+  #padded(end: number): number {
     let padded = end;
     while (padded < end + 2 && this.#text[padded] === '=') padded++;
-    return { kind: 'token', start: at, end: padded, form: '', certain, instantMs: undefined };
+    return padded;
   }
 }
 
@@ -66,12 +90,17 @@ function isRandom(texture: Texture): boolean {
   const { length, upper, lower, digits } = texture;
   if (upper >= 2 && lower >= 2 && digits >= 2) return texture.changes >= CHANGES && texture.wordy <= WORDY;
   if (length < PLAIN_TOKEN_CHARS || (upper > 0 && lower > 0) || upper + lower < 4) return false;
-  return digits >= 4 && texture.digitRuns >= 3 && texture.changes >= PLAIN_CHANGES && texture.wordy <= 0.6;
+  return (
+    digits >= 4 && texture.digitRuns >= 4 && texture.changes >= PLAIN_CHANGES && texture.wordy <= PLAIN_WORDY
+  );
 }
 
-/** What one in fifty random tokens is by chance: without a digit, or with one. */
+/** What one in twenty random tokens is by chance: with hardly a digit, or with what could be words. */
 function mayBeRandom(texture: Texture): boolean {
-  return texture.upper >= 2 && texture.lower >= 2 && texture.changes >= 0.35 && texture.wordy <= 0.5;
+  const { length, upper, lower, digits } = texture;
+  if (upper >= 2 && lower >= 2) return texture.changes >= 0.3 && texture.wordy <= 0.6;
+  if (length < PLAIN_TOKEN_CHARS || (upper > 0 && lower > 0)) return false;
+  return digits >= 2 && texture.digitRuns >= 2 && texture.changes >= 0.2 && texture.wordy <= 0.85;
 }
 
 function runEnd(text: string, at: number, one: string, two: string): number {
@@ -91,33 +120,36 @@ function classOf(code: number): number {
 
 function textureOf(text: string, at: number, end: number): Texture {
   const counts = [0, 0, 0, 0];
+  // Characters in runs of three or more, by class.
+  const inRuns = [0, 0, 0, 0];
   let neighbours = 0;
   let changes = 0;
   let digitRuns = 0;
-  let wordy = 0;
   let run = 0;
   let previous = 0;
   for (let i = at; i <= end; i++) {
     const now = i < end ? classOf(text.charCodeAt(i)) : 0;
-    if (previous === 3 && now !== 3) {
-      if (run >= 3) wordy += run;
+    if (now !== previous) {
+      if (run >= 3) inRuns[previous] = (inRuns[previous] ?? 0) + run;
+      if (now === 1) digitRuns++;
       run = 0;
     }
-    if (now === 3) run++;
-    if (now === 1 && previous !== 1) digitRuns++;
+    run++;
     if (now !== 0 && previous !== 0) neighbours++;
     if (now !== 0 && previous !== 0 && now !== previous) changes++;
     counts[now] = (counts[now] ?? 0) + 1;
     previous = now;
   }
   const length = end - at;
+  const [, digits = 0, upper = 0, lower = 0] = counts;
+  const [, , upperRuns = 0, lowerRuns = 0] = inRuns;
   return {
     length,
-    upper: counts[2] ?? 0,
-    lower: counts[3] ?? 0,
-    digits: counts[1] ?? 0,
+    upper,
+    lower,
+    digits,
     digitRuns,
     changes: changes / Math.max(1, neighbours),
-    wordy: wordy / Math.max(1, length),
+    wordy: (lower === 0 ? upperRuns : lowerRuns) / Math.max(1, length),
   };
 }
