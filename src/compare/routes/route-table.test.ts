@@ -47,6 +47,15 @@ test('names at one place become a parameter when they are too many, and their ro
   equal(table.size, 2);
 });
 
+test('a path that was remembered long ago has its new route after a fold', () => {
+  const { all } = openTable();
+  all('/u/ann', '/u/bob', '/u/eve');
+  // More than are remembered as new ones.
+  for (let id = 0; id < 2048; id++) all(`/n/${id}`);
+  all('/u/zoe');
+  deepEqual(all('/u/bob', '/u/eve'), ['GET /u/{segment}', 'GET /u/{segment}']);
+});
+
 test('what lies below is folded too, and a parameter below stays one', () => {
   const { folds, all } = openTable();
   all('/u/ann/x', '/u/ann/y', '/u/ann/z', '/u/ann/w', '/u/bob/x', '/u/eve');

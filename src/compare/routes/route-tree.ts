@@ -160,7 +160,6 @@ export class RouteTree {
   /** Everything at and below a place goes to another one. */
   #move(from: Place, to: Place): void {
     this.#forgetTurnedAway(from);
-    if (from.folded) this.#fold(to);
     for (const [method, route] of from.routes) {
       const there = to.routes.get(method);
       if (there === undefined) {
