@@ -74,7 +74,7 @@ test('of a value with one thing changed, exactly that is found', () => {
       const right = written(change.value, random);
       deepEqual(compared(left, right), [`${change.kind} ${change.path}`], `${left}\n${right}`);
     }),
-    runs(2000),
+    runs(1000),
   );
 });
 
@@ -109,7 +109,7 @@ test('what is the same agrees with JSON.parse and isDeepStrictEqual', () => {
       if (values.includes(undefined) || hasRepeatedKeys(left) || hasRepeatedKeys(right)) return;
       equal(compared(left, right).length === 0, isDeepStrictEqual(values[0], values[1]), `${left}\n${right}`);
     }),
-    runs(3000),
+    runs(2000),
   );
 });
 
@@ -220,7 +220,7 @@ test('whatever comes, it is compared: bounded, the same in both directions, and 
       const cutBody = cutAt(Buffer.concat(left.body), [cut]);
       equal(comparer.compare(left, { ...left, body: cutBody }, 'GET', 'GET /'), SAME);
     }),
-    runs(1500),
+    runs(800),
   );
 });
 

@@ -18,6 +18,9 @@ export const VALUES_MAX = 2 ** 26;
 
 const KIND = 7;
 const START_NODES = 1024;
+/** Nodes for which room is kept between documents; that of larger ones is given back. */
+const KEPT_NODES = 64 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * JSON text and where its values lie in it, as numbers in one array: nothing is made of a value before somebody asks for
@@ -25,7 +28,7 @@ const START_NODES = 1024;
  * container follows it, and the members of an object are a key and a value in turn.
  */
 export class JsonDocument {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Buffer = NOTHING;
   nodes = new Int32Array(START_NODES * STRIDE);
   /** Used part of `nodes`. */
   length = 0;
@@ -38,6 +41,14 @@ export class JsonDocument {
     larger.set(this.nodes);
     this.nodes = larger;
     return larger;
+  }
+
+  /** Lets go of the text, and of most of the memory. */
+  clear(): void {
+    this.bytes = NOTHING;
+    this.length = 0;
+    this.forgetHashes();
+    if (this.nodes.length > KEPT_NODES * STRIDE) this.nodes = new Int32Array(START_NODES * STRIDE);
   }
 
   forgetHashes(): void {

@@ -54,6 +54,9 @@ const ARRAYS: readonly Case[] = [
   ['[1,2,3]', '[1,3]', ['length body']],
   ['[1,2,3]', '[0,1,2,3]', ['length body']],
   ['[]', '[1]', ['length body']],
+  // What is alike at the beginning does not count again at the end.
+  ['[1]', '[1,1]', ['length body']],
+  ['[1,2]', '[1,2,1,2]', ['length body']],
   ['[1,2,3]', '[3,2,1]', ['order body']],
   ['[1,1,2]', '[1,2,2]', ['value body[]']],
   ['[1,2,3]', '[1,3,4]', ['value body[]', 'value body[]']],

@@ -14,11 +14,16 @@ import { readJson } from './reader.ts';
 export function createJsonFormat(): CompareFormat {
   const comparison = new JsonComparison();
   return (primary, other, path, context) => {
-    const fault = read(comparison.primary, primary, context.limits);
-    const otherFault = read(comparison.other, other, context.limits);
-    if (fault !== undefined || otherFault !== undefined) return { primary: fault, other: otherFault };
-    comparison.compare(path, context);
-    return undefined;
+    try {
+      const fault = read(comparison.primary, primary, context.limits);
+      const otherFault = read(comparison.other, other, context.limits);
+      if (fault !== undefined || otherFault !== undefined) return { primary: fault, other: otherFault };
+      comparison.compare(path, context);
+      return undefined;
+    } finally {
+      comparison.primary.clear();
+      comparison.other.clear();
+    }
   };
 }
 
