@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, openSync, readSync, rmSync, statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { APPLICATION_ID, checkMark, foreignFile, markOf, migrate, MIGRATIONS } from './schema.ts';
@@ -40,7 +40,12 @@ export function openForWriting(file: string | undefined, migrations = MIGRATIONS
     const db = new DatabaseSync(file, { timeout: LOCK_WAIT_MS });
     cleanup.defer(() => db.close());
     // Before a writing pragma touches it.
-    checkMark(markOf(db), migrations.length);
+    try {
+      checkMark(markOf(db), migrations.length);
+    } catch (error) {
+      if (error instanceof StoreError) removeLock(file);
+      throw error;
+    }
     db.exec(
       `PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
        PRAGMA wal_autocheckpoint = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;
@@ -135,12 +140,25 @@ function identityOf(file: string): string {
   return stat === undefined ? '' : `${stat.dev}:${stat.ino}`;
 }
 
+function lockPathOf(file: string): string {
+  return `${file}.lock`;
+}
+
+/** Leaves nothing beside a file that is not ours. Nobody else can hold the lock that we have. */
+function removeLock(file: string): void {
+  try {
+    rmSync(lockPathOf(file), { force: true });
+  } catch {
+    // Then it stays; it is empty, and why the file was refused matters more.
+  }
+}
+
 /**
  * Keeps other instances from the file, not its readers: a lock on an empty file beside it, which ends with the process
  * however that ends.
  */
 function lockFile(file: string): Disposable & { inPlace(): boolean } {
-  const path = `${file}.lock`;
+  const path = lockPathOf(file);
   const db = new DatabaseSync(path, { timeout: 0 });
   try {
     db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');

@@ -93,6 +93,7 @@ for (const [name, make] of foreign) {
     assert.throws(() => openStore(testSettings({ file })), refused);
     assert.throws(() => openStoreReader(file), refused);
     assert.deepEqual(readFileSync(file), before);
+    assert.ok(!existsSync(`${file}.lock`), 'nothing of ours is left beside it');
   });
 }
 
