@@ -1,6 +1,7 @@
 import { createContent } from '../content.ts';
 import { faultsOf, readText } from '../format-faults.ts';
 import { elementPath, fieldPath } from '../path.ts';
+import { inOwnCharset } from './markup-charset.ts';
 import { TEXT, readMarkup } from './markup-tree.ts';
 import { align } from './sequence.ts';
 import type { CompareFormat, Content, FormatContext } from '../format.ts';
@@ -19,8 +20,8 @@ const SHOWN_CHARS = 400;
  */
 export const compareMarkup: CompareFormat = (primary, other, path, context) => {
   const xml = !isHtml(primary) && !isHtml(other);
-  const lefts = readText(primary, (text) => readMarkup(text, xml, context.limits));
-  const rights = readText(other, (text) => readMarkup(text, xml, context.limits));
+  const lefts = readText(inOwnCharset(primary), (text) => readMarkup(text, xml, context.limits));
+  const rights = readText(inOwnCharset(other), (text) => readMarkup(text, xml, context.limits));
   if (lefts.fault !== undefined || rights.fault !== undefined) return faultsOf(lefts, rights);
   new MarkupComparison(context, xml).compare(lefts.read, rights.read, path);
   return undefined;
