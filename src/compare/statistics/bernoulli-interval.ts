@@ -14,7 +14,7 @@ const SMALLEST_RATE = 1e-15;
 /**
  * A confidence sequence for a Bernoulli rate: the rates that the two-sided Beta-mixture e-value does not exclude. With
  * probability 1 − α it holds the true rate at all times together. Source: Robbins 1970; Howard, Ramdas, McAuliffe and
- * Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences", §3.
+ * Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic confidence sequences".
  *
  * @param successes of `trials`, both finite, up to 1e12 and more
  * @param alpha error probability, 0…1

@@ -3,7 +3,8 @@
  * them is at most α, however the e-values depend on each other. Rejected are the k largest, with the largest k whose k-th
  * e-value is at least m/(α k). Source: Wang and Ramdas 2022, "False discovery rate control with e-values".
  *
- * E-values that are not given count as 0. Weighted e-values (w E with Σ w <= m) go in as they are (there, §5).
+ * E-values that are not given count as 0. Fixed weights with Σ w <= m may be multiplied in before (the proof needs no more than
+ * that the sum of what goes in is at most m on average).
  *
  * @param logEvalues natural logs
  * @returns log of the smallest e-value that is rejected; Infinity when none is

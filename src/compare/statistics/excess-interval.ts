@@ -30,7 +30,7 @@ function logShares(weights: Float64Array): Float64Array {
  * Log of an e-value against "the mean of X is at least `excess`, whatever happened before". It is the wealth of a gambler
  * who bets on smaller X: each pair multiplies it by 1 + u (δ − X)/(1 − δ), never negative for stakes u in [0, 1] and at
  * most 1 on average if the mean is δ or more. A mixture over fixed stakes depends on the three counts alone. Source:
- * Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting", §4 (there with stakes that
+ * Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting" (there with stakes that
  * change over time, which the counts would not suffice for).
  *
  * @param excess δ, between −1 and 1; the e-value grows with it

@@ -16,7 +16,7 @@ export interface RankBand {
  * The ranks between which the p-quantile stays at all times together with probability 1 − α. At the true quantile the
  * durations up to it are Bernoulli trials of rate p, so a count that the Beta-mixture e-value excludes shows the side on
  * which it lies; no union over the edges is needed, since counts grow with the edge. Source: Howard and Ramdas 2022,
- * "Sequential estimation of quantiles with applications to A/B testing and best-arm identification", §3.
+ * "Sequential estimation of quantiles with applications to A/B testing and best-arm identification".
  */
 export function rankBand(trials: number, p: number, alpha: number): RankBand {
   const limit = -Math.log(alpha);
