@@ -58,8 +58,9 @@ export function compareFields(
   const { sink } = context;
   for (const [name, values] of left) {
     if (sink.full) return;
-    const path = fieldPath(root, name);
     const others = right.get(name);
+    if (others !== undefined && isEqual(values, others)) continue;
+    const path = fieldPath(root, name);
     if (name === 'set-cookie') compareCookies(values, others ?? [], path, context, rules);
     else if (others === undefined) sink.add('missing', path, missingRisk(name), values.join(', '), undefined);
     else if (!isSame(name, values, others, context, rules))
@@ -72,6 +73,10 @@ export function compareFields(
     if (name === 'set-cookie') compareCookies([], values, path, context, rules);
     else sink.add('added', path, 'low', undefined, values.join(', '));
   }
+}
+
+function isEqual(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((value, index) => value === right[index]);
 }
 
 function fieldsByName(fields: Fields): ReadonlyMap<string, readonly string[]> {
