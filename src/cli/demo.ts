@@ -5,33 +5,39 @@ import type { Runtime } from '../model/runtime.ts';
 import type { Settings } from '../model/settings.ts';
 import type { Command, Context, Input } from './command.ts';
 import { EXIT, valueOf } from './command.ts';
+import { renderText } from '../report/text.ts';
+import { FAULTS } from './demo/faults.ts';
 import { introduction, loadText } from './demo/introduction.ts';
+import { plantedResult, plantedText } from './demo/planted.ts';
+import type { PlantedResult } from './demo/planted.ts';
 import { Stage } from './demo/stage.ts';
 import { Interruption } from './interruption.ts';
 import { ProgressLine } from './progress-line.ts';
-import { terminalLogger } from './run.ts';
+import { finalReport, terminalLogger } from './run.ts';
 import { attend } from './session.ts';
 import { progressText, resultText } from './status-text.ts';
 import { parseUntil } from './until.ts';
 
-/** How long it goes on where nobody can press Ctrl-C. */
-const PIPE_DURATION = '10s';
-const RATE = '200';
+/** In a pipe it ends when the verdict names every planted fault, and at the latest after this time. */
+const PIPE_DURATION = '3m';
+const RATE = '1000';
 const RATE_LIMIT = 5000;
+/** What the flags of a quick start call their policy. */
+const POLICY = 'main';
 
 export const demo: Command = {
   name: 'demo',
-  summary: 'Three small services, real load and copies, on this machine',
+  summary: 'Three small services, real load, copies and a verdict, on this machine',
   usage: '[--duration TIME] [--rate NUMBER]',
   description:
-    'Starts an orders API, a new version of it with planted faults, and a control, sends requests through Understudy, and prints where to look. Everything listens on free loopback ports. Goes on until Ctrl-C on a terminal, and for 10 seconds in a pipe.',
+    'Starts an orders API, a new version of it with planted faults, and a control, sends requests through Understudy, and ends with the verdict: which of the faults were found, and whether anything else was. Everything listens on free loopback ports. Goes on until Ctrl-C on a terminal; in a pipe until every fault is found.',
   options: [
     { name: 'duration', value: 'TIME', help: 'end by itself after this time: 30s' },
     { name: 'rate', value: 'NUMBER', help: `requests per second (default ${RATE})` },
   ],
   examples: [
     { what: 'until Ctrl-C', command: 'understudy demo' },
-    { what: 'more load for half a minute', command: 'understudy demo --rate 1000 --duration 30s' },
+    { what: 'more load for half a minute', command: 'understudy demo --rate 2000 --duration 30s' },
   ],
   run: runDemo,
 };
@@ -39,9 +45,10 @@ export const demo: Command = {
 async function runDemo(input: Input, context: Context): Promise<number> {
   const { out, signals, clock, startRuntime } = context;
   const requestsPerSecond = parseRate(valueOf(input, 'rate') ?? RATE);
-  const duration = valueOf(input, 'duration') ?? (out.terminal ? undefined : PIPE_DURATION);
+  const duration = valueOf(input, 'duration');
   if (duration !== undefined) parseDuration(duration);
-  const until = duration === undefined ? undefined : parseUntil(duration);
+  const untilFound = duration === undefined && !out.terminal;
+  const longest = duration ?? (untilFound ? PIPE_DURATION : undefined);
 
   using progress = new ProgressLine(out);
   using interruption = new Interruption(signals, ['SIGINT', 'SIGTERM', 'SIGHUP'], clock);
@@ -51,24 +58,39 @@ async function runDemo(input: Input, context: Context): Promise<number> {
     log: terminalLogger(settings.log, context, progress),
   });
   const target = `http://${runtime.taps()[0]?.address ?? ''}`;
-  out.write(introduction({ stage, target, adminUrl: runtime.adminUrl, requestsPerSecond, duration }));
+  const ends = untilFound ? 'when the verdict names every fault' : duration && `after ${duration}`;
+  out.write(introduction({ stage, target, adminUrl: runtime.adminUrl, requestsPerSecond, ends }));
   stage.load({ target, requestsPerSecond });
 
+  const planted = (): PlantedResult => plantedResult(FAULTS, runtime.verdict(POLICY));
   const result = await attend(runtime, {
-    until,
+    until: longest === undefined ? undefined : parseUntil(longest),
+    ...(untilFound ? { isOver: () => planted().missed.length === 0 } : {}),
     interruption,
     clock,
-    onSecond: (summary) => progress.update(`${progressText(summary)} · users: ${loadText(stage.stats)}`),
+    onSecond: (summary) =>
+      progress.update(
+        `${progressText(summary)} · faults found: ${planted().found.length} of ${FAULTS.length} · users: ${loadText(stage.stats)}`,
+      ),
     onEnding: () => stage.end(),
   });
   progress[Symbol.dispose]();
-  out.write(`\n${resultText(result)}users: ${loadText(stage.stats)}\n`);
-  return verdictOf(stage, runtime);
+  out.write(`\n${resultText(result)}users: ${loadText(stage.stats)}\n\n`);
+  out.write(renderText(await finalReport(runtime, result, context), out));
+  out.write(`\n${plantedText(planted())}`);
+  return exitCodeOf(stage, runtime, planted(), untilFound && result.ended === 'until');
 }
 
-/** The demo proves itself: every user was answered, and there were copies. */
-function verdictOf({ stats }: Stage, runtime: Runtime): number {
-  return stats.answered > 0 && stats.failed === 0 && runtime.summary().mirrored > 0 ? EXIT.done : EXIT.fail;
+/** The demo proves itself: every user was answered, there were copies, and what was found had been planted. */
+function exitCodeOf(
+  { stats }: Stage,
+  runtime: Runtime,
+  { missed, unplanted }: PlantedResult,
+  allWanted: boolean,
+): number {
+  const unharmed = stats.answered > 0 && stats.failed === 0 && runtime.summary().mirrored > 0;
+  const right = unplanted.length === 0 && (missed.length === 0 || !allWanted);
+  return unharmed && right ? EXIT.done : EXIT.fail;
 }
 
 function settingsOf(stage: Stage, { env }: Context): Settings {

@@ -129,7 +129,7 @@ function requireMirror({ policies }: Settings): void {
 }
 
 /** The verdicts of the result, so that summary and report say the same, with examples of what was found. */
-async function finalReport(
+export async function finalReport(
   runtime: Runtime,
   result: RunResult,
   { version, clock }: Context,

@@ -10,6 +10,8 @@ import { isReached } from './until.ts';
 export interface SessionOptions {
   /** Undefined: until a signal comes. */
   readonly until: Until | undefined;
+  /** Ends the run as `until` does, whichever says so first. */
+  readonly isOver?: () => boolean;
   readonly interruption: Interruption;
   readonly clock: Clock;
   /** Once a second. */
@@ -40,19 +42,19 @@ function isDecided(runtime: Runtime): boolean {
 
 async function endOf(
   runtime: Runtime,
-  { until, interruption, clock, onSecond }: SessionOptions,
+  { until, isOver, interruption, clock, onSecond }: SessionOptions,
 ): Promise<Ending> {
   const startedAt = clock.monotonic();
   const timers: (() => void)[] = [clock.every(1000, () => onSecond(runtime.summary()))];
   const reached = new Promise<Ending>((resolve) => {
-    if (until === undefined) return;
+    if (until === undefined && isOver === undefined) return;
     const look = (): void => {
       const now = {
         summary: runtime.summary(),
         elapsedMs: clock.monotonic() - startedAt,
         decided: () => isDecided(runtime),
       };
-      if (isReached(until, now)) resolve('until');
+      if ((until !== undefined && isReached(until, now)) || isOver?.() === true) resolve('until');
     };
     timers.push(clock.every(LOOK_MS, look));
   });

@@ -8,18 +8,21 @@ export interface IntroductionOptions {
   readonly target: string;
   readonly adminUrl: string | undefined;
   readonly requestsPerSecond: number;
-  readonly duration: string | undefined;
+  /** When it ends by itself. */
+  readonly ends: string | undefined;
 }
 
 /** What the demo says first: what runs where, what is planted, and what to try. */
 export function introduction(options: IntroductionOptions): string {
-  const { stage, target, adminUrl, requestsPerSecond, duration } = options;
+  const { stage, target, adminUrl, requestsPerSecond, ends } = options;
   const faults = FAULTS.map((fault) => `  - ${faultText(fault)}\n`).join('');
   const admin =
     adminUrl === undefined
       ? ''
       : `  curl ${adminUrl}/api/v1/summary
-  curl ${adminUrl}/api/v1/policies
+  curl ${adminUrl}/api/v1/policies/main/verdict
+  curl '${adminUrl}/api/v1/differences?established=true'
+  understudy top --admin ${adminUrl}
   curl -X POST ${adminUrl}/api/v1/policies/main/pause      # and /resume
   curl -N ${adminUrl}/api/v1/events
   curl ${adminUrl}/metrics
@@ -36,7 +39,7 @@ ${faults}
 Be a user, or look inside:
   curl ${target}/api/orders/7
 ${admin}
-${duration === undefined ? 'Ctrl-C ends it.' : `It ends after ${duration}.`}
+${ends === undefined ? 'Ctrl-C ends it.' : `It ends ${ends}.`}
 
 `;
 }
