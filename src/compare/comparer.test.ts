@@ -64,6 +64,14 @@ const CASES: readonly (readonly [
   ['other keys first', json('{"a":1,"b":2}'), json('{"b":2, "a":1}'), []],
   ['another value', json('{"a":1}'), json('{"a":2}'), ['value body.a medium']],
   ['another date', json('{}', { headers: { date: 'a' } }), json('{}', { headers: { date: 'b' } }), []],
+  ['another request id', { headers: { 'X-Request-Id': 'a' } }, { headers: { 'X-Request-Id': 'b' } }, []],
+  ['another length', { headers: { 'content-length': '1' } }, { headers: { 'content-length': '2' } }, []],
+  [
+    "a header that only one side calls its connection's",
+    { headers: { connection: 'x-hop', 'x-hop': '1' } },
+    { headers: { connection: 'close', 'x-hop': '1' } },
+    ['added header.x-hop low'],
+  ],
   [
     'another header',
     { headers: { 'x-build': '1' } },
@@ -158,6 +166,15 @@ test('ignored differences are counted, and those of another route are not ignore
     more: 0,
     ignored: 1,
   });
+});
+
+test('volatile headers are compared by value where asked', () => {
+  const headers = { volatile: 'value' } as const;
+  const found = compare({ headers: { date: 'a' } }, { headers: { date: 'b' } }, { headers });
+  deepEqual(
+    found.differences.map(({ path }) => path),
+    ['header.date'],
+  );
 });
 
 test('a body that is ignored is not looked at', () => {

@@ -3,7 +3,7 @@ import type { Answer, Difference } from '../model/difference.ts';
 import type { Redaction } from '../model/policy.ts';
 import { BodyComparison } from './body.ts';
 import { equalBodies } from './bytes.ts';
-import { isVolatileField } from './header-rules.ts';
+import { CONNECTION_FIELDS, isVolatileField } from './header-rules.ts';
 import { compareHeaders, compareTrailers } from './headers.ts';
 import { IgnoringByRoute } from './ignoring.ts';
 import { Mask } from './mask.ts';
@@ -88,15 +88,20 @@ function hasNoBody(primary: Answer, other: Answer, method: string): boolean {
 }
 
 /**
- * Whether the header and trailer fields are the same at first sight: same order, and same values but for those that are
- * volatile by nature.
+ * Whether the header and trailer fields are the same at first sight: same order, and same values but for those that never
+ * count, such as the date.
  */
 function sameFields(primary: Answer, other: Answer, volatile: 'presence' | 'value'): boolean {
   if ((primary.trailers?.length ?? 0) > 0 || (other.trailers?.length ?? 0) > 0) return false;
   const differing = primary.differingFields?.(other) ?? differingFields(primary, other);
   if (differing === undefined) return false;
-  for (const name of differing) if (volatile === 'value' || !isVolatileField(name)) return false;
-  return true;
+  return differing.every((name) => mayDiffer(name, volatile));
+}
+
+/** Whether no value of a field makes a difference. Connection does, since it names others that are left out. */
+function mayDiffer(name: string, volatile: 'presence' | 'value'): boolean {
+  if (CONNECTION_FIELDS.has(name)) return name !== 'connection';
+  return volatile === 'presence' && isVolatileField(name);
 }
 
 /** See `Answer.differingFields`. */
