@@ -172,7 +172,7 @@ function growing(counts: readonly number[], heldWrites: number): MirrorVerdict {
   return state.verdict(AT);
 }
 
-const rising = Array.from({ length: 20 }, (_, i) => 2 * i);
+const rising = Array.from({ length: 20 }, (_, i) => 6 * i);
 const steady = Array.from({ length: 20 }, () => 20);
 const deployed = Array.from({ length: 20 }, (_, i) => (i < 9 ? 0 : 40));
 const growth: readonly (readonly [string, readonly number[], number, Finding['cause']])[] = [
