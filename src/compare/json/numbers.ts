@@ -9,6 +9,7 @@ const NUMBER = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
  * no exponent is worked out, so that neither `12345678901234567890` nor `1e999999999` costs anything.
  */
 export function canonicalNumber(text: string): string {
+  if (isCanonicalInteger(text)) return text;
   const [, sign = '', whole = '', fraction = '', exponentText = '0'] = NUMBER.exec(text) ?? [];
   const all = whole + fraction;
   let from = 0;
@@ -22,6 +23,16 @@ export function canonicalNumber(text: string): string {
   if (written.length > EXPONENT_DIGITS) return `${digits}e${written}+${shift}`;
   const exponent = Number(written) + shift;
   return exponent === 0 ? digits : `${digits}e${exponent}`;
+}
+
+/** Whether a number is an integer that can be written shorter in no way, as most are. */
+function isCanonicalInteger(text: string): boolean {
+  const start = text.charCodeAt(0) === 0x2d ? 1 : 0;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x30 || code > 0x39) return false;
+  }
+  return text.charCodeAt(start) !== 0x30 && text.charCodeAt(text.length - 1) !== 0x30;
 }
 
 /** Whether two JSON numbers are as near to each other as a rule allows. */
