@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
+import { FAULTS } from '../../src/cli/demo/faults.ts';
 
 const LAUNCHER = join(import.meta.dirname, '..', '..', 'bin', 'understudy');
 const TIMEOUT = { timeout: 60_000 };
@@ -141,11 +142,20 @@ test('a policy paused through the admin API copies nothing more', TIMEOUT, async
   equal(result.mirrored + result.notMirrored.paused, primary.requests());
 });
 
-test('the demo ends by itself in a pipe, with every user answered and copies sent', TIMEOUT, async () => {
-  const { child, out, err } = understudy('demo', '--duration', '2s');
-  equal(await exitCode(child), 0, await err);
-  const printed = await out;
-  match(printed, /\d+ copied, \d+ writes held back/);
-  match(printed, /users: \d+ answered, 0 failed/);
-  ok(!printed.includes('\u001B'), 'no terminal codes in a pipe');
-});
+test(
+  'the demo ends with a verdict that names every planted fault and nothing else, with every user answered',
+  { timeout: 240_000 },
+  async () => {
+    const { child, out, err } = understudy('demo', '--rate', '1500');
+    const printed = await out;
+    equal(await exitCode(child), 0, `${printed}\n${await err}`);
+    const planted = FAULTS.length;
+    ok(
+      printed.includes(`Of ${planted} planted faults the verdict names ${planted}, and nothing else`),
+      printed,
+    );
+    match(printed, /^FAIL main → v2: /m);
+    match(printed, /users: \d+ answered, 0 failed/);
+    ok(!printed.includes('\u001B'), 'no terminal codes in a pipe');
+  },
+);
