@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { IgnoreRule } from '../model/compare-settings.ts';
+import type { Redaction } from '../model/policy.ts';
 import { Ignoring, IgnoringByRoute } from './ignoring.ts';
 import { Mask } from './mask.ts';
 import { PATH_CHARS, PairDifferences } from './sink.ts';
@@ -17,9 +18,7 @@ interface Options {
   readonly differences?: number;
   readonly shownChars?: number;
   readonly ignore?: readonly IgnoreRule[];
-  readonly redact?:
-    | Partial<typeof NO_REDACTION>
-    | { readonly headers?: readonly string[]; readonly jsonFields?: readonly string[] };
+  readonly redact?: Partial<Redaction>;
 }
 
 function open({
@@ -160,6 +159,22 @@ for (const [path, hidden, root = 'body'] of [
     sink.add('value', path, 'medium', 'secret', undefined);
     equal(sink.differences[0]?.primary, hidden ? '(redacted)' : 'secret');
     equal(sink.differences[0]?.other, undefined);
+  });
+}
+
+for (const [path, text, shown] of [
+  ['body.pin', '1234', '(redacted)'],
+  ['body["a b"]', '1234', '(redacted)'],
+  ['body.pins', '1234', '1234'],
+  ['header.location', '/x?a=1&pin=1234#x', '/x?a=1&pin=(redacted)#x'],
+  ['header.location', '/x?spin=1234', '/x?spin=1234'],
+  ['body.next', '"/x?pin=1234"', '"/x?pin=(redacted)"'],
+  ['body', 'pin=1&a b=2', 'pin=(redacted)&a b=(redacted)'],
+] as const) {
+  test(`of redacted parameters, ${text} at ${path} is shown as ${shown}`, () => {
+    const sink = open({ shownChars: 80, redact: { queryParams: ['pin', 'a b'] } });
+    sink.add('value', path, 'medium', text, undefined);
+    equal(sink.differences[0]?.primary, shown);
   });
 }
 

@@ -81,13 +81,15 @@ export class PairDifferences implements DifferenceSink {
     const known = this.#kept.get(key);
     if (known !== undefined && WEIGHT[known.risk] >= WEIGHT[risk]) return;
     if (known === undefined && !this.#makeRoom(risk)) return;
-    const from = this.#shownFrom(primary, other);
+    const left = primary === undefined ? undefined : this.#mask.clean(primary);
+    const right = other === undefined ? undefined : this.#mask.clean(other);
+    const from = this.#shownFrom(left, right);
     this.#kept.set(key, {
       kind,
       path: ownText(path),
       risk,
-      primary: this.#shown(primary, from),
-      other: this.#shown(other, from),
+      primary: this.#shown(left, from),
+      other: this.#shown(right, from),
     });
   }
 
