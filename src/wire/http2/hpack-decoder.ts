@@ -1,0 +1,158 @@
+import { decodeHuffman } from './huffman.ts';
+import { STATIC_TABLE } from './static-table.ts';
+import type { Field } from './static-table.ts';
+
+/** Size of a dynamic table before anybody says otherwise (RFC 9113 §6.5.2), octets. */
+export const DEFAULT_TABLE_BYTES = 4096;
+/** What an entry counts beyond its octets (RFC 7541 §4.1). */
+const ENTRY_OVERHEAD = 32;
+
+export interface HpackLimits {
+  /** Largest dynamic table that is followed, octets. A peer that is allowed more and uses it cannot be followed. */
+  readonly tableBytes: number;
+  /** Longest header list that is handed out, octets by the reckoning of RFC 9113 §6.5.2. */
+  readonly listBytes: number;
+  /** Most fields handed out. */
+  readonly fields: number;
+}
+
+export const HPACK_LIMITS: HpackLimits = { tableBytes: 64 * 1024, listBytes: 256 * 1024, fields: 1000 };
+
+/**
+ * `too_large`: past our limits, while the table stays right; `table_too_large`: a table that was agreed on but is larger than
+ * ours may be; `malformed`: not HPACK, or more than was agreed. Nothing can be decoded after the last two.
+ */
+export type HeaderList =
+  | { readonly kind: 'fields'; readonly fields: readonly Field[] }
+  | { readonly kind: 'too_large' }
+  | { readonly kind: 'table_too_large' }
+  | { readonly kind: 'malformed' };
+
+const MALFORMED: HeaderList = { kind: 'malformed' };
+const TOO_LARGE: HeaderList = { kind: 'too_large' };
+const TABLE_TOO_LARGE: HeaderList = { kind: 'table_too_large' };
+
+/** Header compression as the receiver of one direction does it (RFC 7541). A block has to be whole. */
+export class HpackDecoder {
+  readonly #limits: HpackLimits;
+  /** Newest last; the first `#gone` are evicted and given up now and then. */
+  #entries: Field[] = [];
+  #gone = 0;
+  #bytes = 0;
+  #maxBytes = DEFAULT_TABLE_BYTES;
+  /** What the reading side has allowed at most; acknowledgements are not waited for. */
+  #allowedBytes = DEFAULT_TABLE_BYTES;
+  #block: Uint8Array = new Uint8Array();
+  #at = 0;
+
+  constructor(limits: HpackLimits = HPACK_LIMITS) {
+    this.#limits = limits;
+  }
+
+  /** Octets in the dynamic table. */
+  get tableBytes(): number {
+    return this.#bytes;
+  }
+
+  /** The side that reads these headers has announced SETTINGS_HEADER_TABLE_SIZE. */
+  allow(bytes: number): void {
+    this.#allowedBytes = Math.max(this.#allowedBytes, bytes);
+  }
+
+  decode(block: Uint8Array): HeaderList {
+    this.#block = block;
+    this.#at = 0;
+    const fields: Field[] = [];
+    let listBytes = 0;
+    let tooLarge = false;
+    while (this.#at < block.length) {
+      const first = block[this.#at] as number;
+      let field: Field | undefined;
+      if ((first & 0x80) !== 0) {
+        field = this.#entry(this.#integer(7));
+      } else if ((first & 0xe0) === 0x20) {
+        // A size update comes before every field of its block (§4.2).
+        const tableBytes = this.#integer(5);
+        const early = fields.length === 0 && !tooLarge;
+        if (!early || tableBytes < 0 || tableBytes > this.#allowedBytes) return MALFORMED;
+        if (tableBytes > this.#limits.tableBytes) return TABLE_TOO_LARGE;
+        this.#maxBytes = tableBytes;
+        this.#evict(0);
+        continue;
+      } else {
+        const indexed = (first & 0x40) !== 0;
+        field = this.#literal(indexed ? 6 : 4);
+        if (field !== undefined && indexed) this.#insert(field);
+      }
+      if (field === undefined) return MALFORMED;
+      listBytes += field[0].length + field[1].length + ENTRY_OVERHEAD;
+      if (listBytes > this.#limits.listBytes || fields.length >= this.#limits.fields) tooLarge = true;
+      else fields.push(field);
+    }
+    return tooLarge ? TOO_LARGE : { kind: 'fields', fields };
+  }
+
+  #literal(prefix: number): Field | undefined {
+    const index = this.#integer(prefix);
+    const name = index === 0 ? this.#string() : this.#entry(index)?.[0];
+    const value = this.#string();
+    return name === undefined || value === undefined ? undefined : [name, value];
+  }
+
+  #entry(index: number): Field | undefined {
+    if (index <= STATIC_TABLE.length) return STATIC_TABLE[index - 1];
+    const at = this.#entries.length - (index - STATIC_TABLE.length);
+    return at < this.#gone ? undefined : this.#entries[at];
+  }
+
+  /** An integer with a prefix of so many bits (§5.1); -1 when it is cut off or absurd, which no index or length is. */
+  #integer(prefix: number): number {
+    const mask = (1 << prefix) - 1;
+    let value = (this.#block[this.#at++] as number) & mask;
+    if (value < mask) return value;
+    for (let shift = 0; shift <= 21; shift += 7) {
+      const byte = this.#block[this.#at++];
+      if (byte === undefined) return -1;
+      value += (byte & 0x7f) << shift;
+      if ((byte & 0x80) === 0) return value;
+    }
+    return -1;
+  }
+
+  #string(): string | undefined {
+    const first = this.#block[this.#at];
+    if (first === undefined) return undefined;
+    const length = this.#integer(7);
+    const start = this.#at;
+    const end = start + length;
+    if (length < 0 || end > this.#block.length) return undefined;
+    this.#at = end;
+    if ((first & 0x80) !== 0) return decodeHuffman(this.#block, start, end);
+    return length === 0 ? '' : latin1(this.#block, start, end);
+  }
+
+  #insert(field: Field): void {
+    const bytes = field[0].length + field[1].length + ENTRY_OVERHEAD;
+    this.#evict(bytes);
+    // One that is larger than the table empties it (§4.4).
+    if (bytes > this.#maxBytes) return;
+    this.#entries.push(field);
+    this.#bytes += bytes;
+  }
+
+  #evict(room: number): void {
+    while (this.#bytes + room > this.#maxBytes && this.#gone < this.#entries.length) {
+      const [name, value] = this.#entries[this.#gone++] as Field;
+      this.#bytes -= name.length + value.length + ENTRY_OVERHEAD;
+    }
+    // Moved seldom, so that evicting costs the same for every entry.
+    if (this.#gone > 64 && this.#gone * 2 > this.#entries.length) {
+      this.#entries = this.#entries.slice(this.#gone);
+      this.#gone = 0;
+    }
+  }
+}
+
+function latin1(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
