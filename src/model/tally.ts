@@ -63,7 +63,7 @@ export interface RouteTally {
 export interface Discordance {
   mirrorOnly: number;
   referenceOnly: number;
-  /** Those of `mirrorOnly` whose pair had no reference while others have one (`noise: repeat`): they prove nothing. */
+  /** Those of `mirrorOnly` whose pair had no reference; where others have one (`noise.repeat`) they prove nothing. */
   unreferenced?: number;
 }
 

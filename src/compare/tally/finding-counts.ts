@@ -1,6 +1,7 @@
 import type { Difference, DifferenceKind, Risk } from '../../model/difference.ts';
 import type { FindingTally } from '../../model/tally.ts';
 import { ownText } from '../own-text.ts';
+import type { SettledPair } from './settled-pair.ts';
 
 export const RISK_RANK: Readonly<Record<Risk, number>> = { low: 0, medium: 1, high: 2 };
 
@@ -27,6 +28,7 @@ export class FindingCounts {
   #referenceOnly = 0;
   #both = 0;
   #afterHeldWrite = 0;
+  #unreferenced = 0;
   #firstSeen = 0;
   #lastSeen = 0;
   #sample: Sample | undefined = undefined;
@@ -42,16 +44,15 @@ export class FindingCounts {
   countMirror(
     difference: Difference,
     both: boolean,
-    exchange: string,
-    atMs: number,
-    afterHeldWrite: boolean,
+    { exchangeId, atMs, afterHeldWrite, reference }: SettledPair,
   ): void {
     if (both) this.#both++;
     else {
       this.#mirrorOnly++;
       if (afterHeldWrite) this.#afterHeldWrite++;
+      if (reference === undefined) this.#unreferenced++;
     }
-    this.#see(difference, exchange, atMs, true);
+    this.#see(difference, exchangeId, atMs, true);
   }
 
   /** One pair that has it in the reference's answer and not in the mirror's. */
@@ -78,6 +79,7 @@ export class FindingCounts {
     this.#referenceOnly += tally.referenceOnly;
     this.#both += tally.both;
     this.#afterHeldWrite += tally.afterHeldWrite;
+    this.#unreferenced += tally.unreferenced ?? 0;
   }
 
   /** What was counted since the last time; undefined when nothing was. */
@@ -93,6 +95,7 @@ export class FindingCounts {
       mirrorOnly: this.#mirrorOnly,
       referenceOnly: this.#referenceOnly,
       both: this.#both,
+      ...(this.#unreferenced === 0 ? {} : { unreferenced: this.#unreferenced }),
       afterHeldWrite: this.#afterHeldWrite,
       firstSeen: this.#firstSeen,
       lastSeen: this.#lastSeen,
@@ -102,6 +105,7 @@ export class FindingCounts {
     this.#referenceOnly = 0;
     this.#both = 0;
     this.#afterHeldWrite = 0;
+    this.#unreferenced = 0;
     this.#firstSeen = 0;
     this.#lastSeen = 0;
     this.#sample = undefined;

@@ -241,6 +241,7 @@ test('a finding keeps its times, held writes, highest risk and a sample of the m
       mirrorOnly: 2,
       referenceOnly: 1,
       both: 0,
+      unreferenced: 2,
       afterHeldWrite: 1,
       firstSeen: 10,
       lastSeen: 30,
@@ -426,4 +427,27 @@ test('what was handed over does not change any more', () => {
   const before = structuredClone(tally);
   for (let i = 0; i < 5; i++) counter.count(pair({ mirrorDifferences: [value('x')] }));
   deepEqual(tally, before);
+});
+
+test('pairs of the mirror without a reference are told apart', () => {
+  const counter = openCounter();
+  counter.count(pair({ mirrorDifferences: [value('x', 'high')] }));
+  counter.count(pair({ reference: CONTROL, mirrorDifferences: [value('x', 'high')] }));
+  counter.count(pair({ mirror: TIMEOUT }));
+  counter.count(pair({ mirror: TIMEOUT, reference: CONTROL }));
+  const { findings, worst, failures } = only(counter);
+  deepEqual(
+    findings.map(({ mirrorOnly, unreferenced }) => [mirrorOnly, unreferenced]),
+    [
+      [2, 1],
+      [2, 1],
+    ],
+  );
+  deepEqual(
+    [worst.high, failures],
+    [
+      { mirrorOnly: 2, referenceOnly: 0, unreferenced: 1 },
+      { mirrorOnly: 2, referenceOnly: 0, unreferenced: 1 },
+    ],
+  );
 });

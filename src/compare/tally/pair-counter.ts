@@ -154,7 +154,7 @@ export class PairCounter {
     ofMirror: readonly Difference[],
     ofReference: readonly Difference[],
   ): void {
-    const { exchangeId, atMs } = pair;
+    const { exchangeId, atMs, reference } = pair;
     const number = ++this.#pair;
     let worstOfMirror: Risk | undefined;
     let worstOfReference: Risk | undefined;
@@ -172,7 +172,7 @@ export class PairCounter {
         finding.inMirrorOf = number;
         if (finding.countedOf === number) continue;
         finding.countedOf = number;
-        finding.countMirror(difference, both, exchangeId, atMs, pair.afterHeldWrite);
+        finding.countMirror(difference, both, pair);
       }
     }
     for (const [at, difference] of ofReference.entries()) {
@@ -185,7 +185,7 @@ export class PairCounter {
         finding.countReference(difference, exchangeId, atMs);
       }
     }
-    counts.worst(worstOfMirror, worstOfReference);
+    counts.worst(worstOfMirror, worstOfReference, reference !== undefined);
   }
 
   /** The finding of a difference, watched from now on when there is room. */

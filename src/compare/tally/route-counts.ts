@@ -49,7 +49,7 @@ export class RouteCounts {
     if (mirror.failure === undefined) {
       if (referenceFailed) this.#failures.referenceOnly++;
       if (durations.mirror !== undefined) this.#latency.count(durations, durations.mirror, gate);
-    } else if (!referenceFailed) this.#failures.mirrorOnly++;
+    } else if (!referenceFailed) countMirror(this.#failures, reference !== undefined);
   }
 
   incomplete(reason: PairIncompleteReason): void {
@@ -58,8 +58,8 @@ export class RouteCounts {
   }
 
   /** The worst differences that only one side of a pair has. */
-  worst(ofMirror: Risk | undefined, ofReference: Risk | undefined): void {
-    if (ofMirror !== undefined) this.#worst[ofMirror].mirrorOnly++;
+  worst(ofMirror: Risk | undefined, ofReference: Risk | undefined, referenced: boolean): void {
+    if (ofMirror !== undefined) countMirror(this.#worst[ofMirror], referenced);
     if (ofReference !== undefined) this.#worst[ofReference].referenceOnly++;
   }
 
@@ -167,7 +167,13 @@ function createWorst(): WorstCounts {
   };
 }
 
+function countMirror(counts: Discordance, referenced: boolean): void {
+  counts.mirrorOnly++;
+  if (!referenced) counts.unreferenced = (counts.unreferenced ?? 0) + 1;
+}
+
 function addDiscordance(into: Discordance, from: Readonly<Discordance>): void {
   into.mirrorOnly += from.mirrorOnly;
   into.referenceOnly += from.referenceOnly;
+  if (from.unreferenced !== undefined) into.unreferenced = (into.unreferenced ?? 0) + from.unreferenced;
 }

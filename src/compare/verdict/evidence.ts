@@ -45,6 +45,8 @@ export interface EvidenceInput {
   readonly findings: readonly number[];
   readonly latency: readonly number[];
   readonly rates: readonly number[];
+  /** Routes that there are. */
+  readonly routes: number;
 }
 
 /** From which log e-value on each of them is established. */
@@ -68,8 +70,10 @@ export function thresholds(input: EvidenceInput, started: number, options: Verdi
   const hypotheses = Math.max(limits.findings, started, 1);
   const latencyShare = gate.latency === undefined ? 0 : ALPHA_SHARES.latency;
   const findingWeight = Math.log(ALPHA_SHARES.findings + (ALPHA_SHARES.latency - latencyShare));
-  // First byte and total, of every route there may be and the catch-all.
-  const latencyWeight = Math.log((latencyShare * hypotheses) / (2 * (limits.routes + 1)));
+  // First byte and total, of every route there may be.
+  const latencyWeight = Math.log(
+    (latencyShare * hypotheses) / (2 * Math.max(1, limits.routes, input.routes)),
+  );
   const rateWeight = Math.log((ALPHA_SHARES.rates * hypotheses) / 2);
   const weighted = [
     ...input.findings.map((log) => log + findingWeight),

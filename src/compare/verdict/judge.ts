@@ -53,6 +53,7 @@ export function judge(
       findings: weighed.map(({ logEvalue }) => logEvalue),
       latency: slow.map(({ logEvalue }) => logEvalue),
       rates: rates.map(({ logEvalueOver }) => logEvalueOver),
+      routes: routes.length,
     },
     counts.started,
     options,

@@ -12,7 +12,7 @@ export interface VerdictOptions {
   readonly limits: {
     /** Findings watched; also the number of hypotheses that e-BH reckons with. */
     readonly findings: number;
-    /** Routes told apart; the rest counts as one. */
+    /** Routes told apart, known templates included; the rest counts as one. */
     readonly routes: number;
   };
 }

@@ -116,7 +116,7 @@ function establishes(counts: RunCounts, pairs: number, options: VerdictOptions, 
   }
   const { worstMirror: mirrorOnly, worstReference: referenceOnly } = counts;
   const rates = referenced ? [logEvalueAbove({ mirrorOnly, referenceOnly, pairs }, options.gate.rate)] : [];
-  return thresholds({ findings, latency: [], rates }, 0, options).established > 0;
+  return thresholds({ findings, latency: [], rates, routes: 1 }, 0, options).established > 0;
 }
 
 /** A share proves nothing that is fewer than so many standard deviations too high: exp(−3²/2) is 1/90. */

@@ -1,3 +1,4 @@
+import { isCatchAll } from '../routes/route-table.ts';
 import { BINS, grows, makeRoom, spread } from './growth.ts';
 import type { PairTally, RouteTally } from '../../model/tally.ts';
 import type { MirrorVerdict } from '../../model/verdict.ts';
@@ -15,8 +16,11 @@ import { addPlainCounts, createRoute } from './route-counts.ts';
 import type { RouteCounts } from './route-counts.ts';
 import { parseCounts, serialiseCounts } from './saved-state.ts';
 
-/** The route that routes past the limit are counted on. */
-export const OTHER_ROUTES = '(other routes)';
+/** The route that routes past the limit are counted on: a catch-all like those of `RouteTable`, of all methods. */
+export const OTHER_ROUTES = '* (other)';
+
+/** Catch-alls of methods, beside the routes that are told apart. */
+const CATCH_ALLS_LIMIT = 64;
 
 /** Longest name of a route or a finding, characters; what is longer counts with the other routes, or is turned away. */
 const NAME_LIMIT = 8192;
@@ -75,9 +79,8 @@ export class VerdictState {
     const { routes } = this.#counts;
     const known = routes.get(name);
     if (known !== undefined) return known;
-    const full =
-      name.length > NAME_LIMIT ||
-      routes.size - Number(routes.has(OTHER_ROUTES)) >= this.#options.limits.routes;
+    const limit = this.#options.limits.routes + (isCatchAll(name) ? CATCH_ALLS_LIMIT : 0);
+    const full = name.length > NAME_LIMIT || routes.size - Number(routes.has(OTHER_ROUTES)) >= limit;
     if (full && name !== OTHER_ROUTES) {
       this.#counts.routesTurnedAway += pairs;
       return this.#routeFor(OTHER_ROUTES, 0);
