@@ -145,7 +145,7 @@ export function latencyRows(routes: readonly RouteVerdict[]): readonly LatencyRo
       latency[name].quantiles.map(({ quantile, primary, reference, mirror }) => ({
         route,
         measure: name === 'total' ? ('total' as const) : ('first byte' as const),
-        quantile: `p${Number((quantile * 100).toPrecision(5))}`,
+        quantile: quantileText(quantile),
         primary: microsText(primary.estimate),
         reference: bandText(reference),
         mirror: bandText(mirror),
@@ -154,6 +154,11 @@ export function latencyRows(routes: readonly RouteVerdict[]): readonly LatencyRo
       })),
     ),
   );
+}
+
+/** `p99.9` for 0.999. */
+export function quantileText(quantile: number): string {
+  return `p${Number((quantile * 100).toPrecision(5))}`;
 }
 
 function bandText(band: RouteVerdict['latency']['total']['quantiles'][number]['mirror']): string {

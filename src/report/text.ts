@@ -8,7 +8,7 @@ import {
   findingRateText,
   gateLines,
   heldText,
-  latencyRows,
+  quantileText,
   neededText,
   pairsText,
   periodText,
@@ -17,7 +17,7 @@ import {
   summaryText,
   uncompared,
 } from './facts.ts';
-import { countText, timeText } from './figures.ts';
+import { countText, microsText, shareText, timeText } from './figures.ts';
 import { printable, shortened } from './printable.ts';
 import type { ReportInput } from './report-input.ts';
 import { WORST_FINDINGS } from './report-input.ts';
@@ -32,6 +32,9 @@ export interface TextOptions {
 
 const [NARROWEST, WIDEST] = [80, 200];
 const ROUTES_SHOWN = 30;
+/** Columns of two times, and of a share. */
+const PAIR_COLUMNS = 19;
+const SLOW_COLUMNS = 8;
 const UNCOVERED_SHOWN = 10;
 const SAMPLE_CHARS = 2000;
 
@@ -156,12 +159,14 @@ function findingText(finding: Finding, number: number, page: Page): readonly str
     ...indented(findingRateText(finding), columns, 4),
     ...indented(findingEvidenceText(finding), columns, 4),
     ...sampleText(finding, page),
-    ...indented(
-      `example: exchange ${printable(finding.sample.exchange)}, last seen ${timeText(finding.lastSeen)}`,
-      columns,
-      4,
-    ),
+    ...indented(exampleText(finding), columns, 4),
   ];
+}
+
+/** Latency findings are about all pairs, and have no example. */
+function exampleText({ sample, lastSeen }: Finding): string {
+  const example = sample.exchange === '' ? '' : `example: exchange ${printable(sample.exchange)}, `;
+  return `${example}last seen ${timeText(lastSeen)}`;
 }
 
 /** The sample, primary left and mirror right, with what is unlike marked. */
@@ -198,32 +203,27 @@ function markedLines(
   });
 }
 
+/** Total times, a line for each route; bands, first bytes and our own hop are in the other formats. */
 function latencyText({ routes }: MirrorVerdict, { columns, paint }: Page): readonly string[] {
-  const rows = latencyRows(routes.slice(0, ROUTES_SHOWN));
-  if (rows.length === 0) return [];
-  const bandWidth = 30;
-  const routeWidth = columns - 2 * bandWidth - 11 - 6 - 10;
-  // A terminal that is not wide enough for a table gets two lines for each row.
-  const wide = routeWidth >= 20;
-  const lines = [paint('bold', 'Latency (with bands; slower: share past what the gate allows)')];
-  let last = '';
-  for (const { route, measure, quantile, primary, reference, mirror, slower, hop } of rows) {
-    if (route !== last) {
-      const own = `, our own hop ${hop}`;
-      lines.push(`  ${cutTo(printable(route), columns - 2 - own.length)}${own}`);
-    }
-    last = route;
-    const name = `${measure} ${quantile}`.padEnd(16);
-    if (wide) {
-      lines.push(
-        `    ${name} primary ${primary.padEnd(9)} reference ${reference.padEnd(bandWidth)} mirror ${mirror.padEnd(bandWidth)} slower ${slower}`,
-      );
-    } else {
-      lines.push(
-        `    ${name} primary ${primary}, reference ${reference}`,
-        `    ${' '.repeat(16)} mirror ${mirror}, slower ${slower}`,
-      );
-    }
+  const shown = routes.slice(0, ROUTES_SHOWN);
+  const quantiles = shown[0]?.latency.total.quantiles ?? [];
+  if (quantiles.length === 0) return [];
+  const routeWidth = Math.max(12, columns - 2 - quantiles.length * PAIR_COLUMNS - SLOW_COLUMNS);
+  const row = (route: string, cells: readonly string[], slow: string): string =>
+    `  ${fitted(route, routeWidth)}${cells.map((cell) => fitted(cell, PAIR_COLUMNS, 'right')).join('')}${fitted(slow, SLOW_COLUMNS, 'right')}`;
+  const lines = [
+    paint('bold', 'Latency, total: mirror | what it is compared with'),
+    row(
+      '',
+      quantiles.map(({ quantile }) => quantileText(quantile)),
+      'slow',
+    ),
+  ];
+  for (const { route, latency } of shown) {
+    const cells = latency.total.quantiles.map(
+      ({ mirror, reference }) => `${microsText(mirror.estimate)} | ${microsText(reference.estimate)}`,
+    );
+    lines.push(row(printable(route), cells, shareText(latency.total.slowerShare)));
   }
   if (routes.length > ROUTES_SHOWN)
     lines.push(`  and ${countText(routes.length - ROUTES_SHOWN)} routes more`);
