@@ -113,12 +113,12 @@ export class BodyComparison implements FormatContext {
 
   /** Two sides that are broken alike are compared as bytes; otherwise being broken is the difference. */
   #broken(faults: Faults, primary: Content, other: Content, path: string): void {
-    if (faults.primary === faults.other) {
-      compareOctets(primary, other, path, this);
-    } else if (isOrTooMany(faults.primary) && isOrTooMany(faults.other)) {
-      // One side is only just past our own limit: nothing is wrong with it.
+    if (isOrTooMany(faults.primary) && isOrTooMany(faults.other)) {
+      // Nothing is wrong with what is past our own limit.
       const unread = this.#formats.text(primary, other, path, this);
       if (unread !== undefined) compareOctets(primary, other, path, this);
+    } else if (faults.primary === faults.other) {
+      compareOctets(primary, other, path, this);
     } else {
       this.sink.addNote('type', path, 'high', noteOf(faults.primary), noteOf(faults.other));
     }

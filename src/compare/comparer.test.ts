@@ -211,6 +211,9 @@ test('redacted fields and secret headers are not shown', () => {
 
 test('bodies past the limit of values are compared as text', () => {
   const limits = { ...DEFAULT_COMPARE.limits, values: 3 };
-  const found = compare(json('[1,2]'), json('[1,2,3]'), { limits });
-  deepEqual(shown(found), ['value body medium']);
+  for (const left of ['[1,2]', '[1,2,4]']) {
+    const found = compare(json(left), json('[1,2,3]'), { limits });
+    deepEqual(shown(found), ['value body medium']);
+    equal(found.differences[0]?.primary, left);
+  }
 });
