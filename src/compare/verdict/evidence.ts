@@ -18,11 +18,12 @@ export const COIN = rateTest(0.5);
 
 /** Assumed noise outside of these is of no use to a test. */
 const SMALLEST_NOISE = 1e-9;
+const LARGEST_NOISE = 0.999;
 
 /** The test of a finding: against exchangeable sides, or against a rate of at most the assumed noise. */
 export function findingTest(options: VerdictOptions): RateTest {
   if (hasReference(options)) return COIN;
-  return rateTest(Math.min(Math.max(options.noise.assumed, SMALLEST_NOISE), 0.5));
+  return rateTest(Math.min(Math.max(options.noise.assumed, SMALLEST_NOISE), LARGEST_NOISE));
 }
 
 export function findingLogEvalue(

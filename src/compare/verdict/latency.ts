@@ -54,7 +54,7 @@ export function latencyFinding(
   alpha: number,
 ): Finding {
   const { route, measure, sums } = slow;
-  const { lower, upper } = bernoulliInterval(sums.slower, sums.compared, alpha);
+  const { lower, upper } = bernoulliInterval(Math.min(sums.slower, sums.compared), sums.compared, alpha);
   const path = `latency.${measure}`;
   if (sums.slowSince === 0) sums.slowSince = at;
   return {

@@ -128,6 +128,15 @@ test('without a control a path may differ as often as is assumed, and no more', 
   match(beyond.noise.text, /0\.1 % of the answers are assumed to differ/);
 });
 
+test('assumed noise of any size makes a test', () => {
+  for (const assumed of [0, 1e-12, 0.5, 0.8, 1]) {
+    const options = { ...ASSUMED, noise: { source: 'assumed' as const, assumed } };
+    const within = Math.round(1000 * assumed);
+    equal(onlyFinding(verdictOn([routeWith(1000, { mirrorOnly: within })], options)).established, false);
+    ok(onlyFinding(verdictOn([routeWith(100_000, { mirrorOnly: 100_000 })], options)).eValue > 1e6);
+  }
+});
+
 test('a larger assumed noise is allowed in the rate too', () => {
   const noisy = { ...ASSUMED, noise: { source: 'assumed' as const, assumed: 0.02 } };
   const verdict = verdictOn([routeWith(50_000, { mirrorOnly: 500 })], noisy);
