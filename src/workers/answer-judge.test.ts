@@ -105,7 +105,16 @@ test('what the control shows too is noise, and what only the control shows count
   deepEqual([control?.findings[0]?.referenceOnly, control?.same], [1, 1]);
 });
 
-test('an answer that is missing is a finding', () => {
+test('an answer that is missing is a finding, with an example', () => {
+  const { judge } = open();
+  const exchange = new LiveExchange('x-1', testConnection(), requestHead('GET', '/a'), 'none', 0);
+  exchange.response = head(200);
+  judge.settled(exchange, [], false, [copy('mirror', failed('reset'))]);
+  const [recorded] = judge.take()?.exchanges ?? [];
+  deepEqual(
+    [recorded?.others[0]?.failure, recorded?.others[0]?.differences[0]?.path],
+    ['reset', 'failure.reset'],
+  );
   const tally = open().settle([copy('mirror', failed('timeout'))]);
   deepEqual([tally?.pairs, tally?.failures.mirrorOnly, tally?.findings[0]?.path], [1, 1, 'failure.timeout']);
 });

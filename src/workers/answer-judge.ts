@@ -3,7 +3,8 @@ import type { Comparer, Comparison } from '../compare/comparer.ts';
 import type { HeldWrites } from '../compare/held-writes.ts';
 import { RouteTable } from '../compare/routes/route-table.ts';
 import { DEFAULT_EXAMPLES, ExampleChooser } from '../compare/sampling/example-chooser.ts';
-import { PairCounter } from '../compare/tally/pair-counter.ts';
+import type { ComparedAnswer } from '../compare/sampling/example-chooser.ts';
+import { FAILURES, PairCounter } from '../compare/tally/pair-counter.ts';
 import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
 import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
 import type { Exchange, RequestHead } from '../model/exchange.ts';
@@ -43,6 +44,8 @@ export class AnswerJudge implements PolicyJudge {
   readonly #counters: ReadonlyMap<string, PairCounter>;
   readonly #chooser: ExampleChooser;
   readonly #recorder: ExchangeRecorder;
+  /** Of the exchange in hand; kept so that no exchange makes a new list. */
+  readonly #compared: Comparison[] = [];
   #exchanges: RecordedExchange[] = [];
 
   constructor(options: AnswerJudgeOptions) {
@@ -90,9 +93,17 @@ export class AnswerJudge implements PolicyJudge {
       return;
     }
     const primary = answerOf(response, body, exchange.responseTrailers);
-    const compared = copies.map((copy) => this.#compare(copy, primary, method, route));
+    const compared = this.#compared;
+    compared.length = 0;
+    let same = true;
+    for (const copy of copies) {
+      const comparison = this.#compare(copy, primary, method, route);
+      compared.push(comparison);
+      same &&= comparison === SAME && copy.outcome?.kind === 'answered';
+    }
     this.#count(exchange, route, copies, compared);
-    this.#keep(exchange, route, body, copies, compared);
+    if (this.#isWanted(exchange, route, copies, same ? undefined : compared))
+      this.#keep(exchange, route, body, copies, compared);
   }
 
   /** What was counted and kept since the last time; undefined when nothing was. */
@@ -116,6 +127,7 @@ export class AnswerJudge implements PolicyJudge {
   }
 
   #compare({ outcome }: SettledCopy, primary: AnswerView, method: string, route: string): Comparison {
+    if (outcome?.kind === 'failed') return { ...SAME, differences: FAILURES.get(outcome.failure) ?? [] };
     if (outcome?.kind !== 'answered') return SAME;
     const { head, body, trailers } = outcome.answer;
     return this.#comparer.compare(primary, answerOf(head, body, trailers), method, route);
@@ -177,7 +189,27 @@ export class AnswerJudge implements PolicyJudge {
     return policy.control === undefined && heldWrites.touched(path, now());
   }
 
-  /** Keeps the exchange as an example, where one is wanted. */
+  /** Whether the exchange is wanted as an example. `compared` is left out when everything was the same: the usual case. */
+  #isWanted(
+    exchange: Exchange,
+    route: string,
+    copies: readonly SettledCopy[],
+    compared: readonly Comparison[] | undefined,
+  ): boolean {
+    const { now, recordedBytes } = this.#options;
+    const others: ComparedAnswer[] = [];
+    let bytes = RECORDED_HEAD_BYTES + Math.min(exchange.responseBodyBytes, recordedBytes);
+    for (let at = 0; at < copies.length; at++) {
+      const { running, outcome } = copies[at] as SettledCopy;
+      if (outcome?.kind === 'answered')
+        bytes += RECORDED_HEAD_BYTES + Math.min(outcome.answer.bodyBytes, recordedBytes);
+      if (compared !== undefined && running.role === 'mirror')
+        others.push({ name: running.target.name, differences: (compared[at] ?? SAME).differences });
+    }
+    return this.#chooser.choose(route, others, bytes, now()) !== undefined;
+  }
+
+  /** Keeps the exchange as an example. */
   #keep(
     exchange: Exchange,
     route: string,
@@ -185,17 +217,13 @@ export class AnswerJudge implements PolicyJudge {
     copies: readonly SettledCopy[],
     compared: readonly Comparison[],
   ): void {
-    const all: ComparedCopy[] = [];
-    let bytes = RECORDED_HEAD_BYTES + Math.min(exchange.responseBodyBytes, this.#options.recordedBytes);
-    for (const [index, { running, outcome }] of copies.entries()) {
-      const { differences } = compared[index] ?? SAME;
-      all.push({ name: running.target.name, role: running.role, outcome, differences });
-      if (outcome?.kind === 'answered')
-        bytes += RECORDED_HEAD_BYTES + Math.min(outcome.answer.bodyBytes, this.#options.recordedBytes);
-    }
-    const mirrors = all.filter(({ role }) => role === 'mirror');
-    if (this.#chooser.choose(route, mirrors, bytes, this.#options.now()) === undefined) return;
-    const recorded = this.#recorder.record(exchange, route, body, all);
+    const others = copies.map(({ running, outcome }, at): ComparedCopy => ({
+      name: running.target.name,
+      role: running.role,
+      outcome,
+      differences: (compared[at] ?? SAME).differences,
+    }));
+    const recorded = this.#recorder.record(exchange, route, body, others);
     if (recorded !== undefined) this.#exchanges.push(recorded);
   }
 }

@@ -24,7 +24,7 @@ const IDLE_REPORTS = 60;
 const NONE: readonly Difference[] = [];
 
 /** An answer that failed has this one difference. */
-const FAILURES: ReadonlyMap<MirrorFailure, readonly Difference[]> = new Map(
+export const FAILURES: ReadonlyMap<MirrorFailure, readonly Difference[]> = new Map(
   MIRROR_FAILURES.map((failure) => [failure, [failureDifference(failure)]]),
 );
 
