@@ -55,6 +55,8 @@ export interface Http2Events {
   reset(stream: number, code: number): void;
   /** A parameter of SETTINGS that is not an acknowledgement. */
   setting(parameter: number, value: number): void;
+  /** All parameters of such a frame have come. */
+  settings?(): void;
   settingsAcknowledged(): void;
   windowUpdate(stream: number, bytes: number): void;
   ping(payload: Uint8Array, acknowledged: boolean): void;
@@ -331,6 +333,7 @@ export class FrameDecoder {
       const parameter = ((payload[at] as number) << 8) | (payload[at + 1] as number);
       this.#events.setting(parameter, uint32(payload, at + 2));
     }
+    this.#events.settings?.();
   }
 
   #countIdle(): boolean {
