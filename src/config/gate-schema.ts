@@ -100,6 +100,6 @@ function latencySchema(): z.ZodType<LatencyGate | undefined, unknown> {
     })
     .meta({
       description:
-        'An answer of the mirror is slow when it takes longer than the control’s (without one, the primary’s) by `rise` and `floor` together. `off`: latency is shown and decides nothing.',
+        'An answer of the mirror is slow when it takes longer than the control’s by `rise` and `floor` together. `off`, or without a control: latency is shown and decides nothing.',
     });
 }

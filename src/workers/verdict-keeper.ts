@@ -225,6 +225,10 @@ function optionsOf({ compare, control }: Policy, { name }: MirrorSettings): Verd
     mirror: name,
     gate: compare.gate,
     noise: { source: control === undefined ? source : 'control', assumed },
-    limits: { findings: compare.limits.findings, routes: compare.routes.limit },
+    // Templates that are known are routes beyond the limit of those that are learned.
+    limits: {
+      findings: compare.limits.findings,
+      routes: compare.routes.limit + compare.routes.templates.length,
+    },
   };
 }

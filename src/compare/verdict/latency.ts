@@ -27,10 +27,11 @@ export interface SlowRoute {
 /**
  * A sign test on the pairs: if the median of what the mirror takes beyond the allowance is not above zero, at most half of
  * the pairs are slower. It needs no idea of how durations are distributed, and a burst that slows both sides counts for
- * neither.
+ * neither. Without a control there is nothing fair to compare with: the primary is timed on the live path, and copies wait
+ * in an observer that stands back for users.
  */
 export function slowRoutes(routes: Iterable<RouteCounts>, options: VerdictOptions): readonly SlowRoute[] {
-  if (options.gate.latency === undefined) return [];
+  if (options.gate.latency === undefined || options.noise.source !== 'control') return [];
   const slow: SlowRoute[] = [];
   for (const route of routes) {
     for (const measure of LATENCY_MEASURES) {

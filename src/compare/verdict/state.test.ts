@@ -241,6 +241,8 @@ test('a mirror that is slower in most pairs fails, where the gate watches latenc
     ],
   );
   equal(verdictOn([route], testOptions('control', { latency: undefined })).findings.length, 0);
+  for (const source of ['repeat', 'assumed'] as const)
+    equal(verdictOn([route], testOptions(source)).findings.length, 0, 'nothing waits as the mirror does');
   const slower = testRoute(500, { latency: testLatency(240, 500, BUCKETS) });
   equal(verdictOn([slower]).findings.length, 0);
 });
