@@ -34,13 +34,17 @@ parentPort?.on('message', (message: ToLive) => {
 });
 
 let reported = '';
-setInterval(() => {
+function reportEndpoints(): void {
   const endpoints = listener.connector.endpoints.status();
   const text = JSON.stringify(endpoints);
   if (text === reported) return;
   reported = text;
   tell({ kind: 'endpoints', endpoints });
-}, ENDPOINT_REPORT_MS).unref();
+}
+
+// Known before it listens: whoever asks then is told.
+reportEndpoints();
+setInterval(reportEndpoints, ENDPOINT_REPORT_MS).unref();
 
 try {
   tell({ kind: 'listening', port: await listener.listen() });
