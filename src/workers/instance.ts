@@ -1,9 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { metricsText } from '../admin/metrics.ts';
-import { CertificateStore } from '../live/certificate-store.ts';
-import { loadClientPem } from '../live/tls-client.ts';
-import type { ClientPem } from '../live/tls-client.ts';
-import type { TerminatingTls } from '../live/tls-server.ts';
 import { Broadcast } from '../kit/broadcast.ts';
 import type { Subscription } from '../kit/broadcast.ts';
 import { addressText } from '../model/address.ts';
@@ -23,6 +19,8 @@ import { version } from '../version.ts';
 import { ignoreText } from './ignore-text.ts';
 import { Judgement } from './judgement.ts';
 import { KillSwitch } from './kill-switch.ts';
+import { ListenerFiles } from './listener-files.ts';
+import type { PreparedListener } from './listener-files.ts';
 import { mergeReports } from './reports.ts';
 import { nothingYet, totalsOf } from './totals.ts';
 import { Tap } from './tap.ts';
@@ -31,13 +29,6 @@ import type { TapChange } from './tap.ts';
 const SECOND_MS = 1000;
 const MEASURING = "measuring the primary's latency without copies first";
 const RUNNING: PolicyState = { kind: 'running' };
-
-/** A listener's settings with what its files hold. */
-interface Prepared {
-  readonly listener: ListenerSettings;
-  readonly certificates: CertificateStore | undefined;
-  readonly primaryPem: ClientPem | undefined;
-}
 
 /** A running instance: its taps, which policies are paused, and what everything together has counted. */
 export class Instance implements AsyncDisposable {
@@ -48,7 +39,7 @@ export class Instance implements AsyncDisposable {
   readonly #markerKey: Uint8Array;
   readonly #judgement: Judgement;
   readonly #taps = new Map<string, Tap>();
-  readonly #certificates = new Map<string, CertificateStore>();
+  readonly #files: ListenerFiles;
   readonly #states = new Map<string, PolicyState>();
   readonly #events = new Broadcast<AdminEvent>();
   readonly #killSwitch: KillSwitch;
@@ -63,6 +54,10 @@ export class Instance implements AsyncDisposable {
     this.#judgement = judgement;
     this.#hooks = hooks;
     this.#markerKey = randomBytes(32);
+    this.#files = new ListenerFiles({
+      onChange: (listener, bundle) => this.#taps.get(listener)?.setCertificates(bundle),
+      log: hooks.log,
+    });
     this.#killSwitch = new KillSwitch({
       measure: (policy) => this.#pause(policy, 'stopWhen', MEASURING),
       measured: (policy) => {
@@ -224,7 +219,7 @@ export class Instance implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     this.#events.close();
-    for (const watch of this.#certificates.values()) watch[Symbol.dispose]();
+    this.#files[Symbol.dispose]();
     await Promise.all([...this.#taps.values()].map((tap) => tap[Symbol.asyncDispose]()));
     await this.#judgement[Symbol.asyncDispose]();
   }
@@ -237,12 +232,12 @@ export class Instance implements AsyncDisposable {
     this.#second();
     try {
       const changes: (() => void)[] = [];
-      const late: Prepared[] = [];
+      const late: PreparedListener[] = [];
       const addresses = new Set([...this.#taps.values()].map((tap) => addressText(tap.settings.listen)));
       for (const wanted of settings.listeners) {
         const running = this.#running(wanted);
         const listener = this.#sameWorkers(wanted, running);
-        const prepared = await this.#prepare(listener, running, opened);
+        const prepared = await this.#files.prepare(listener, running?.settings, opened);
         if (running !== undefined) {
           changes.push(() => this.#keep(prepared, running));
         } else if (addresses.has(addressText(listener.listen))) {
@@ -290,39 +285,10 @@ export class Instance implements AsyncDisposable {
     return { ...listener, workers };
   }
 
-  /** Reads the files that a listener needs; what is opened goes to `opened`. */
-  async #prepare(
-    listener: ListenerSettings,
-    running: Tap | undefined,
-    opened: AsyncDisposableStack,
-  ): Promise<Prepared> {
-    const { name, tls } = listener;
-    const primaryPem = await this.#primaryPem(listener);
-    if (tls.mode !== 'terminate') return { listener, certificates: undefined, primaryPem };
-    const known = this.#certificates.get(name);
-    if (known !== undefined && running !== undefined && sameTls(running.settings, listener))
-      return { listener, certificates: known, primaryPem };
-    const certificates = opened.use(await this.#openCertificates(name, tls));
-    return { listener, certificates, primaryPem };
-  }
-
-  #openCertificates(name: string, tls: TerminatingTls): Promise<CertificateStore> {
-    const { log } = this.#hooks;
-    return CertificateStore.open(tls, {
-      onChange: (bundle) => {
-        this.#taps.get(name)?.setCertificates(bundle);
-        log.info('certificates were reloaded', { listener: name });
-      },
-      onRefused: (error) =>
-        log.error('changed certificates were refused', { listener: name, error: error.message }),
-      onWarning: (warning) => log.warn(warning, { listener: name }),
-    });
-  }
-
   async #startTap(listener: ListenerSettings): Promise<void> {
     const opened = new AsyncDisposableStack();
     try {
-      const prepared = await this.#prepare(listener, undefined, opened);
+      const prepared = await this.#files.prepare(listener, undefined, opened);
       this.#add(prepared, await this.#openTap(prepared));
       opened.move();
     } catch (error) {
@@ -331,7 +297,7 @@ export class Instance implements AsyncDisposable {
     }
   }
 
-  #openTap({ listener, certificates, primaryPem }: Prepared): Promise<Tap> {
+  #openTap({ listener, certificates, primaryPem }: PreparedListener): Promise<Tap> {
     return Tap.start({
       ...this.#tapChange({ listener, certificates, primaryPem }),
       instance: {
@@ -345,7 +311,7 @@ export class Instance implements AsyncDisposable {
     });
   }
 
-  #tapChange({ listener, certificates, primaryPem }: Prepared): TapChange {
+  #tapChange({ listener, certificates, primaryPem }: PreparedListener): TapChange {
     return {
       listener,
       observer: this.#settings.observer,
@@ -356,30 +322,14 @@ export class Instance implements AsyncDisposable {
     };
   }
 
-  #add({ listener: { name }, certificates }: Prepared, tap: Tap): void {
+  #add({ listener: { name }, certificates }: PreparedListener, tap: Tap): void {
     this.#taps.set(name, tap);
-    this.#watch(name, certificates);
+    this.#files.watch(name, certificates);
   }
 
-  #keep(prepared: Prepared, tap: Tap): void {
+  #keep(prepared: PreparedListener, tap: Tap): void {
     tap.reload(this.#tapChange(prepared));
-    this.#watch(prepared.listener.name, prepared.certificates);
-  }
-
-  /** Certificates of before are not watched any more. */
-  #watch(name: string, certificates: CertificateStore | undefined): void {
-    const before = this.#certificates.get(name);
-    if (before === certificates) return;
-    before?.[Symbol.dispose]();
-    if (certificates === undefined) this.#certificates.delete(name);
-    else this.#certificates.set(name, certificates);
-  }
-
-  async #primaryPem({ name, primary }: ListenerSettings): Promise<ClientPem | undefined> {
-    if (primary.tls === undefined) return undefined;
-    const { pem, warnings } = await loadClientPem(primary.tls);
-    for (const warning of warnings) this.#hooks.log.warn(warning, { listener: name });
-    return pem;
+    this.#files.watch(prepared.listener.name, prepared.certificates);
   }
 
   /** A listener that is gone from the settings accepts nothing more; what is open on it may finish. */
@@ -387,8 +337,7 @@ export class Instance implements AsyncDisposable {
     const tap = this.#taps.get(name);
     if (tap === undefined) return;
     this.#taps.delete(name);
-    this.#certificates.get(name)?.[Symbol.dispose]();
-    this.#certificates.delete(name);
+    this.#files.watch(name, undefined);
     void tap.drain(this.#settings.drainMs).finally(() => tap[Symbol.asyncDispose]());
   }
 
@@ -452,8 +401,4 @@ export class Instance implements AsyncDisposable {
   #emit(event: AdminEvent): void {
     this.#events.publish(event);
   }
-}
-
-function sameTls(before: ListenerSettings, now: ListenerSettings): boolean {
-  return JSON.stringify(before.tls) === JSON.stringify(now.tls);
 }

@@ -62,11 +62,12 @@ function closeMirror(mirror: MirrorStatus): MirrorStatus {
 function mergeCounts(all: readonly ObserverCounts[]): ObserverCounts {
   const sum = createObserverCounts();
   for (const counts of all) {
-    const { incomplete, opaque, ...plain } = counts;
-    const { incomplete: incompleteSum, opaque: opaqueSum, ...plainSum } = sum;
+    const { incomplete, opaque, http2Faults, ...plain } = counts;
+    const { incomplete: incompleteSum, opaque: opaqueSum, http2Faults: faultsSum, ...plainSum } = sum;
     addCounts(plainSum, plain);
     addCounts(incompleteSum, incomplete);
     addCounts(opaqueSum, opaque);
+    addCounts(faultsSum, http2Faults);
     Object.assign(sum, plainSum);
   }
   return sum;

@@ -121,9 +121,10 @@ export class Tap implements AsyncDisposable {
       endpoints: this.#live?.endpoints ?? [],
       tape: { capacityBytes, usedBytes, droppedBytes: droppedBytes + now.droppedBytes },
       observers: this.#observers?.status ?? [],
-      requests: { http1: counts.http1Requests, http2: 0 },
+      requests: { http1: counts.http1Requests, http2: counts.http2Requests },
       exchanges: counts.exchanges,
       incomplete: counts.incomplete,
+      http2Faults: counts.http2Faults,
       resynchronised: counts.resynchronised,
     };
   }
