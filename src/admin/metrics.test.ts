@@ -43,6 +43,9 @@ const cases: readonly (readonly [series: string, value: number])[] = [
   ['understudy_tape_dropped_bytes_total{tap="orders"}', 0],
   ['understudy_observer_restarts_total{tap="orders"}', 1],
   ['understudy_unfollowed_connections_total{tap="orders",reason="opaque_http2"}', 2],
+  ['understudy_http2_faults_total{tap="orders",fault="rapid_reset"}', 1],
+  ['understudy_http2_faults_total{tap="orders",fault="gap"}', 0],
+  ['understudy_requests_total{tap="orders",protocol="http2"}', 0],
   ['understudy_endpoint_up{tap="orders",endpoint="http://127.0.0.1:3000"}', 1],
   ['understudy_endpoint_up{tap="orders",endpoint="http://127.0.0.1:3009"}', 0],
   ['understudy_requests_total{tap="orders",protocol="http1"}', 120],
@@ -111,7 +114,7 @@ test('shows every declared metric, so that none is documented and never written'
 
 test('names and units follow the conventions of Prometheus', () => {
   for (const metric of Object.values(METRICS)) {
-    match(metric.name, /^understudy_[a-z_]+$/);
+    match(metric.name, /^understudy_[a-z][a-z0-9_]+$/);
     equal(metric.name.endsWith('_total'), metric.type === 'counter', metric.name);
     ok(metric.help.endsWith('.'), metric.name);
   }

@@ -70,6 +70,7 @@ function setTap(registry: MetricRegistry, status: TapStatus): void {
   set(METRICS.tapeUsed, status.tape.usedBytes);
   set(METRICS.tapeDropped, status.tape.droppedBytes);
   setEach(registry.metric(METRICS.unfollowed), { tap }, 'reason', status.unfollowed);
+  setEach(registry.metric(METRICS.http2Faults), { tap }, 'fault', status.http2Faults);
   set(METRICS.resynchronised, status.resynchronised);
   set(
     METRICS.observerRestarts,

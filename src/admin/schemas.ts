@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { INCOMPLETE_REASONS, MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
-import { CLOSE_REASONS, RESPONSE_CLASSES, UNFOLLOWED_REASONS } from '../model/status.ts';
+import { CLOSE_REASONS, HTTP2_FAULT_REASONS, RESPONSE_CLASSES, UNFOLLOWED_REASONS } from '../model/status.ts';
 
 /** What the API's JSON looks like, for its OpenAPI document. The types of `model` rule; `schemas.test.ts` holds these to them. */
 
@@ -65,6 +65,7 @@ export const tapSchema = z.strictObject({
   requests,
   exchanges: count,
   incomplete: counts(INCOMPLETE_REASONS),
+  http2Faults: counts(HTTP2_FAULT_REASONS),
   resynchronised: count,
 });
 

@@ -62,6 +62,11 @@ export const METRICS = {
     'Connections that are relayed while their requests are not seen, by reason.',
     ['tap', 'reason'],
   ),
+  http2Faults: counter(
+    'understudy_http2_faults_total',
+    'HTTP/2 connections that were given up, by what was found in them; their bytes are relayed all the same.',
+    ['tap', 'fault'],
+  ),
   resynchronised: counter(
     'understudy_resynchronised_total',
     'Times a connection was taken up again after a loss on the tape.',

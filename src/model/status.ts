@@ -60,6 +60,8 @@ export interface TapStatus {
   readonly requests: { readonly http1: number; readonly http2: number };
   readonly exchanges: number;
   readonly incomplete: Counts<IncompleteReason>;
+  /** HTTP/2 connections that were given up; each is in `unfollowed.given_up` too. */
+  readonly http2Faults: Counts<Http2FaultReason>;
   /** Times a connection was taken up again after a loss on the tape. */
   readonly resynchronised: number;
 }
@@ -81,6 +83,27 @@ export const UNFOLLOWED_REASONS = [
   'opaque_other',
 ] as const;
 export type UnfollowedReason = (typeof UNFOLLOWED_REASONS)[number];
+
+/** Why an HTTP/2 connection cannot be followed any more; label of `understudy_http2_faults_total`. */
+export const HTTP2_FAULT_REASONS = [
+  /** Not HTTP/2, or frames where they may not be. */
+  'malformed_frame',
+  /** A frame longer than its reader has allowed. */
+  'oversized_frame',
+  /** Header compression that cannot be read. */
+  'malformed_headers',
+  /** The sides have agreed on a larger table for header compression than is followed. */
+  'table_too_large',
+  /** A header block of too many bytes or frames. */
+  'header_flood',
+  /** Settings, pings or empty frames without end. */
+  'control_flood',
+  /** Requests that are taken back as fast as they are sent. */
+  'rapid_reset',
+  /** Bytes were lost outside of content. */
+  'gap',
+] as const;
+export type Http2FaultReason = (typeof HTTP2_FAULT_REASONS)[number];
 
 export interface EndpointStatus {
   readonly url: string;

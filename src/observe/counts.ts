@@ -1,14 +1,19 @@
 import { zeroCounts } from '../kit/counts.ts';
 import { INCOMPLETE_REASONS } from '../model/exchange.ts';
 import type { IncompleteReason } from '../model/exchange.ts';
+import { HTTP2_FAULT_REASONS } from '../model/status.ts';
+import type { Http2FaultReason } from '../model/status.ts';
 
 /** What one observer has counted since it began. */
 export interface ObserverCounts {
   http1Requests: number;
+  http2Requests: number;
   /** Exchanges that came to an end, whole or not. */
   exchanges: number;
   readonly incomplete: Record<IncompleteReason, number>;
-  /** Connections whose bytes are no HTTP/1.1, by what they look like. */
+  /** HTTP/2 connections that were given up, by why. */
+  readonly http2Faults: Record<Http2FaultReason, number>;
+  /** Connections whose bytes are not understood, by what they look like. */
   readonly opaque: { http2: number; tls: number; other: number };
   /** Connections taken in or up again after a loss, and connections given up. */
   resynchronised: number;
@@ -20,8 +25,10 @@ export interface ObserverCounts {
 export function createObserverCounts(): ObserverCounts {
   return {
     http1Requests: 0,
+    http2Requests: 0,
     exchanges: 0,
     incomplete: zeroCounts(INCOMPLETE_REASONS),
+    http2Faults: zeroCounts(HTTP2_FAULT_REASONS),
     opaque: { http2: 0, tls: 0, other: 0 },
     resynchronised: 0,
     givenUp: 0,

@@ -1,28 +1,14 @@
-import type { IncompleteReason } from '../model/exchange.ts';
+import type { IncompleteReason, RequestHead, ResponseHead } from '../model/exchange.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { RequestDecoder, ResponseDecoder } from '../wire/http1/decoder.ts';
-import type { BrokenReason, DecoderLimits, Framing } from '../wire/http1/decoder.ts';
+import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
 import type { Http1RequestHead, Http1ResponseHead } from '../wire/http1/head.ts';
-import type { ObserverCounts } from './counts.ts';
+import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { LiveExchange } from './exchange.ts';
-import type { BodyLength, ExchangeSink } from './exchange.ts';
+import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
-
-/** What a connection needs of its observer. */
-export interface ConnectionHost {
-  readonly sink: ExchangeSink;
-  readonly counts: ObserverCounts;
-  readonly limits: DecoderLimits;
-  /** Memory of the requests that wait for their answers, over all connections, and how much that may be, bytes. */
-  waitingBytes: number;
-  readonly waitingBytesMax: number;
-  nextExchangeId(): string;
-  /** The next `bytes` of this direction need not be taped. */
-  skip(connection: FollowedConnection, direction: Direction, offset: number, bytes: number): void;
-  /** Nothing more of this connection can be understood. */
-  giveUp(connection: FollowedConnection): void;
-}
+import { Http2Connection } from './http2-connection.ts';
 
 /** Requests of one connection that may wait for their answers; a client that pipelines more is not followed. */
 const PENDING_MAX = 256;
@@ -44,13 +30,15 @@ type Trailers = readonly (readonly [string, string])[] | undefined;
  * proper start line. A connection that has pipelined is given up instead, because there a request could be paired with
  * another one's answer.
  */
-export class Http1Connection {
+export class Http1Connection implements ConnectionDecoder {
   readonly #host: ConnectionHost;
   readonly #requests: RequestDecoder;
   readonly #responses: ResponseDecoder;
   readonly #pending: LiveExchange[] = [];
   readonly #offsets: [number, number] = [0, 0];
   #connection: FollowedConnection | undefined;
+  /** Takes everything once the connection has become one of HTTP/2. */
+  #successor: Http2Connection | undefined = undefined;
   /** The request whose body is passing, and the exchange whose answer is. */
   #sending: LiveExchange | undefined;
   #answering: LiveExchange | undefined;
@@ -89,7 +77,7 @@ export class Http1Connection {
         body: (chunk) => this.#onResponseBody(chunk),
         bodyGap: (bytes) => this.#onResponseGap(bytes),
         end: (trailers) => this.#onResponseEnd(trailers),
-        tunnel: () => {},
+        tunnel: (chunk) => this.#successor?.data(FROM_PRIMARY, chunk, this.#micros),
         broken: (reason) => this.#onResponseBroken(reason),
       },
       () => this.#pending[0]?.request.method,
@@ -99,12 +87,13 @@ export class Http1Connection {
 
   /** Whether the client was seen to send requests before it had the answers to those before. */
   get pipelined(): boolean {
-    return this.#pipelined;
+    return this.#successor?.pipelined ?? this.#pipelined;
   }
 
   /** Begins with a connection. `midstream`: the bytes before were not taped. */
   begin(connection: FollowedConnection, midstream: boolean): void {
     this.#connection = connection;
+    this.#successor = undefined;
     this.#offsets[0] = midstream ? connection.offsets[0] : 0;
     this.#offsets[1] = midstream ? connection.offsets[1] : 0;
     this.#lastDirection = midstream ? FROM_PRIMARY : FROM_CLIENT;
@@ -120,6 +109,10 @@ export class Http1Connection {
   }
 
   data(direction: Direction, chunk: Uint8Array, micros: number): void {
+    if (this.#successor !== undefined) {
+      this.#successor.data(direction, chunk, micros);
+      return;
+    }
     const turned = direction === FROM_CLIENT && this.#lastDirection === FROM_PRIMARY;
     this.#lastDirection = direction;
     this.#micros = micros;
@@ -141,8 +134,11 @@ export class Http1Connection {
     }
   }
 
-  /** Bytes that the tape does not hold: lost for want of room, or left out because `skip` asked for it. */
   gap(direction: Direction, bytes: number, lost: boolean, micros: number): void {
+    if (this.#successor !== undefined) {
+      this.#successor.gap(direction, bytes, lost, micros);
+      return;
+    }
     this.#micros = micros;
     // What follows the lost bytes of a client may be the middle of a request: no turn.
     this.#lastDirection = direction;
@@ -160,6 +156,7 @@ export class Http1Connection {
   }
 
   end(direction: Direction, micros: number): void {
+    this.#successor?.end(direction, micros);
     this.#micros = micros;
     if (this.#lost) return;
     if (direction === FROM_CLIENT) {
@@ -172,8 +169,9 @@ export class Http1Connection {
     if (this.#pending.length > 0) this.#abandon(this.#clientEnded ? 'client_closed' : 'primary_closed');
   }
 
-  /** The connection is over, or not taped any more. What is under way ends incomplete. */
   finish(reason: IncompleteReason): void {
+    this.#successor?.finish(reason);
+    this.#successor = undefined;
     this.#abandon(reason);
     this.#connection = undefined;
   }
@@ -251,6 +249,11 @@ export class Http1Connection {
   #onResponse(head: Http1ResponseHead, framing: Framing): void {
     const exchange = this.#pending[0];
     if (exchange === undefined || isInterim(head.status)) return;
+    const settings = framing.kind === 'tunnel' ? http2Settings(exchange.request, head) : undefined;
+    if (settings !== undefined) {
+      this.#becomeHttp2(exchange, settings);
+      return;
+    }
     exchange.response = head;
     exchange.times.responseStart = this.#responseStart;
     this.#answering = exchange;
@@ -299,6 +302,18 @@ export class Http1Connection {
     this.#complete(exchange);
     this.#requests.tunnel();
     this.#leaveOff();
+  }
+
+  /** The answer to this request comes on stream 1 (RFC 7540 §3.2). */
+  #becomeHttp2(exchange: LiveExchange, settings: Uint8Array): void {
+    const connection = this.#connection;
+    if (connection === undefined || !exchange.requestDone) {
+      // Where the rest of the request ends and the client's preface begins would have to be guessed.
+      this.#surrender('ambiguous');
+      return;
+    }
+    this.#pending.shift();
+    this.#successor = new Http2Connection(this.#host, connection, { exchange, settings });
   }
 
   /** A CONNECT that was refused: HTTP goes on, unless the client has sent bytes that would have been the tunnel's. */
@@ -409,6 +424,13 @@ export class Http1Connection {
 
 function isInterim(status: number): boolean {
   return status < 200 && status !== 101;
+}
+
+/** The settings of a client whose request to go on with HTTP/2 was granted. */
+function http2Settings(request: RequestHead, answer: ResponseHead): Uint8Array | undefined {
+  if (answer.status !== 101 || answer.header('upgrade')?.toLowerCase() !== 'h2c') return undefined;
+  const settings = request.header('http2-settings');
+  return settings === undefined ? undefined : Buffer.from(settings, 'base64url');
 }
 
 function bodyLength(framing: Framing): BodyLength {

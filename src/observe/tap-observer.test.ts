@@ -6,8 +6,7 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const CLIENT_HELLO = '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00';
 
-const protocols: readonly (readonly [name: string, first: string, counted: 'http2' | 'tls' | 'other'])[] = [
-  ['the HTTP/2 preface', PREFACE, 'http2'],
+const protocols: readonly (readonly [name: string, first: string, counted: 'tls' | 'other'])[] = [
   ['a ClientHello', CLIENT_HELLO, 'tls'],
   ['something else', '\x00\x01\x02', 'other'],
 ];
@@ -31,6 +30,11 @@ for (const [name, first, counted] of protocols) {
     assert.equal(tap.counts.opaque[counted], 1);
   });
 }
+
+test('an HTTP/2 connection that is taken in on its way is opaque: its tables are unknown', () => {
+  const tap = new ObservedTap().open(1, { midstream: true }).client(PREFACE).client(GET()).close();
+  assert.deepEqual([tap.counts.opaque.http2, tap.givenUp, tap.story], [1, [1], []]);
+});
 
 test('a request whose first bytes come one by one', () => {
   const tap = new ObservedTap().open();

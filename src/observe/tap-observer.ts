@@ -2,12 +2,14 @@ import type { IncompleteReason } from '../model/exchange.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { DecoderLimits } from '../wire/http1/decoder.ts';
-import { sniffClient } from '../wire/sniff.ts';
+import { http2Limits } from '../wire/http2/frame-decoder.ts';
+import { sniffClient, sniffHttp2Server } from '../wire/sniff.ts';
+import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { createObserverCounts } from './counts.ts';
 import type { ExchangeSink } from './exchange.ts';
 import { FollowedConnection } from './followed-connection.ts';
 import { Http1Connection } from './http1-connection.ts';
-import type { ConnectionHost } from './http1-connection.ts';
+import { Http2Connection } from './http2-connection.ts';
 import type { TapeEvents } from './tape-reader.ts';
 
 /** The part of a tape reader that answers the live worker. */
@@ -32,15 +34,19 @@ export interface TapObserverOptions {
 interface Followed {
   readonly connection: FollowedConnection;
   /** Undefined until the first bytes show what protocol it is, and for one that is not understood. */
-  decoder: Http1Connection | undefined;
+  decoder: ConnectionDecoder | undefined;
   /** Bytes from the client that are too few to tell the protocol, and when they came. */
   first: Uint8Array | undefined;
   firstMicros: number;
+  /** What the primary has sent meanwhile: its settings, which wait for nobody. */
+  early: Uint8Array | undefined;
   opaque: boolean;
   readonly midstream: boolean;
 }
 
 const WAITING_BYTES = 64 * 1024 * 1024;
+/** What is kept of a primary that speaks before its client, bytes; its settings and windows take less than a hundred. */
+const EARLY_BYTES = 4096;
 /** Decoders kept for the next connections. */
 const SPARE_MAX = 1024;
 
@@ -61,6 +67,7 @@ export class TapObserver implements TapeEvents {
       sink: options.sink,
       counts: this.counts,
       limits: options.limits,
+      http2Limits: http2Limits(options.limits.headBytes),
       waitingBytes: 0,
       waitingBytesMax: options.waitingBytes ?? WAITING_BYTES,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
@@ -92,6 +99,7 @@ export class TapObserver implements TapeEvents {
       decoder: undefined,
       first: undefined,
       firstMicros: 0,
+      early: undefined,
       opaque: false,
       midstream,
     });
@@ -108,7 +116,8 @@ export class TapObserver implements TapeEvents {
   gap(id: number, direction: Direction, bytes: number, lost: boolean, micros: number): void {
     const followed = this.#followed.get(id);
     if (followed === undefined || followed.opaque) return;
-    (followed.decoder ?? this.#decode(followed)).gap(direction, bytes, lost, micros);
+    if (followed.early !== undefined) this.#giveUp(followed, 'http2');
+    else (followed.decoder ?? this.#decodeHttp1(followed)).gap(direction, bytes, lost, micros);
   }
 
   end(id: number, direction: Direction, micros: number): void {
@@ -133,8 +142,7 @@ export class TapObserver implements TapeEvents {
 
   #begin(followed: Followed, direction: Direction, chunk: Uint8Array, micros: number): void {
     if (direction === FROM_PRIMARY) {
-      if (followed.first === undefined && !followed.midstream) this.#giveUp(followed, 'other');
-      else this.#decode(followed).data(direction, chunk, micros);
+      this.#beginAtPrimary(followed, chunk, micros);
       return;
     }
     const bytes = followed.first === undefined ? chunk : joined(followed.first, chunk);
@@ -142,16 +150,41 @@ export class TapObserver implements TapeEvents {
     if (protocol === 'more') {
       if (followed.first === undefined) followed.firstMicros = micros;
       followed.first = bytes.slice();
+    } else if (protocol === 'http2' && !followed.midstream) {
+      this.#decodeHttp2(followed, bytes, micros);
+    } else if (followed.early !== undefined) {
+      this.#giveUp(followed, 'other');
     } else if (protocol === 'http1' || (protocol === 'other' && followed.midstream)) {
       // At mid-stream anything may come first: the decoder waits for a request.
-      this.#decode(followed).data(direction, chunk, micros);
+      this.#decodeHttp1(followed).data(direction, chunk, micros);
     } else {
       this.#giveUp(followed, protocol);
     }
   }
 
+  /** The primary sends before the client's protocol is known. */
+  #beginAtPrimary(followed: Followed, chunk: Uint8Array, micros: number): void {
+    const early = followed.early === undefined ? chunk : joined(followed.early, chunk);
+    if (!followed.midstream && early.length <= EARLY_BYTES && sniffHttp2Server(early)) {
+      followed.early = early.slice();
+      return;
+    }
+    if ((followed.first === undefined || followed.early !== undefined) && !followed.midstream)
+      this.#giveUp(followed, 'other');
+    else this.#decodeHttp1(followed).data(FROM_PRIMARY, chunk, micros);
+  }
+
+  #decodeHttp2(followed: Followed, bytes: Uint8Array, micros: number): void {
+    const decoder = new Http2Connection(this.#host, followed.connection);
+    followed.decoder = decoder;
+    if (followed.early !== undefined) decoder.data(FROM_PRIMARY, followed.early, micros);
+    followed.first = undefined;
+    followed.early = undefined;
+    decoder.data(FROM_CLIENT, bytes, micros);
+  }
+
   /** From here on the connection's bytes are decoded, those that were held back first. */
-  #decode(followed: Followed): Http1Connection {
+  #decodeHttp1(followed: Followed): Http1Connection {
     const decoder = this.#spare.pop() ?? new Http1Connection(this.#host);
     decoder.begin(followed.connection, followed.midstream);
     followed.decoder = decoder;
@@ -164,6 +197,7 @@ export class TapObserver implements TapeEvents {
     followed.opaque = true;
     this.counts.opaque[protocol]++;
     followed.first = undefined;
+    followed.early = undefined;
     this.#leaveOff(followed.connection);
   }
 
@@ -182,7 +216,8 @@ export class TapObserver implements TapeEvents {
     if (this.#slots.get(slot) === id) this.#slots.delete(slot);
     if (followed.decoder === undefined) return;
     followed.decoder.finish(reason);
-    if (this.#spare.length < SPARE_MAX) this.#spare.push(followed.decoder);
+    if (followed.decoder instanceof Http1Connection && this.#spare.length < SPARE_MAX)
+      this.#spare.push(followed.decoder);
   }
 }
 

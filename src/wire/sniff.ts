@@ -6,6 +6,8 @@ export type ClientProtocol = 'http1' | 'http2' | 'tls' | 'other' | 'more';
 const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Longest method that is waited for; the longest registered one (RFC 3253, RFC 4437) has 17 letters. */
 const METHOD_BYTES = 32;
+/** The head of SETTINGS that is no acknowledgement, without its length: type, flags, stream. */
+const SETTINGS_HEAD: readonly (number | undefined)[] = [0, undefined, undefined, 4, 0, 0, 0, 0, 0];
 const TLS_HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 
@@ -19,6 +21,18 @@ export function sniffClient(firstBytes: Uint8Array): ClientProtocol {
   const same = sameBytes(firstBytes, HTTP2_PREFACE);
   if (same === HTTP2_PREFACE.length) return 'http2';
   return same === firstBytes.length ? 'more' : sniffMethod(firstBytes);
+}
+
+/**
+ * Whether a server's first bytes may be HTTP/2: SETTINGS on stream 0 (RFC 9113 §3.4), as far as they go. A server need not
+ * wait for its client's preface.
+ */
+export function sniffHttp2Server(firstBytes: Uint8Array): boolean {
+  for (let i = 0; i < Math.min(firstBytes.length, SETTINGS_HEAD.length); i++) {
+    const expected = SETTINGS_HEAD[i];
+    if (expected !== undefined && firstBytes[i] !== expected) return false;
+  }
+  return true;
 }
 
 function sniffTls(bytes: Uint8Array): ClientProtocol {

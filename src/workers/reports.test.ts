@@ -12,6 +12,8 @@ import { closeReport, mergeReports } from './reports.ts';
 function counts(requests: number) {
   const all = createObserverCounts();
   all.http1Requests = requests;
+  all.http2Requests = requests;
+  all.http2Faults.gap = requests;
   all.exchanges = requests;
   all.incomplete.tape_gap = requests;
   all.opaque.tls = requests;

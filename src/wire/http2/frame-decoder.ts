@@ -42,6 +42,13 @@ export const HTTP2_LIMITS: Http2Limits = {
   idleFrames: 10_000,
 };
 
+/** The limits where a head of an HTTP/1.1 request may have so many octets: its fields may be as long in HTTP/2. */
+export function http2Limits(headBytes: number): Http2Limits {
+  const blockBytes = Math.max(headBytes, HTTP2_LIMITS.blockBytes);
+  const hpack = { ...HTTP2_LIMITS.hpack, listBytes: headBytes };
+  return { ...HTTP2_LIMITS, hpack, blockBytes, controlBytes: blockBytes };
+}
+
 /** What comes from one direction of an HTTP/2 connection. Nothing follows a fault. */
 export interface Http2Events {
   /** A whole header block: head, informational answer or trailers. Undefined fields: longer than the limit. */

@@ -16,7 +16,7 @@ export interface HpackLimits {
   readonly fields: number;
 }
 
-export const HPACK_LIMITS: HpackLimits = { tableBytes: 64 * 1024, listBytes: 256 * 1024, fields: 1000 };
+export const HPACK_LIMITS: HpackLimits = { tableBytes: 64 * 1024, listBytes: 64 * 1024, fields: 1000 };
 
 /**
  * `too_large`: past our limits, while the table stays right; `table_too_large`: a table that was agreed on but is larger than

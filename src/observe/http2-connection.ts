@@ -1,0 +1,402 @@
+import { TokenBucket } from '../kit/token-bucket.ts';
+import type { IncompleteReason } from '../model/exchange.ts';
+import type { Http2FaultReason } from '../model/status.ts';
+import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import type { Direction } from '../model/tape.ts';
+import { CLIENT_PREFACE, SETTING } from '../wire/http2/frame.ts';
+import { FrameDecoder } from '../wire/http2/frame-decoder.ts';
+import type { Http2Events } from '../wire/http2/frame-decoder.ts';
+import { Http2RequestHead, Http2ResponseHead, trailersOf } from '../wire/http2/head.ts';
+import type { Field } from '../wire/http2/static-table.ts';
+import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
+import { LiveExchange } from './exchange.ts';
+import type { BodyLength } from './exchange.ts';
+import type { FollowedConnection } from './followed-connection.ts';
+
+/** Requests of one connection under way at once; those past it are not followed. */
+const STREAMS_MAX = 1024;
+/** Requests that a client may take back before anything of an answer has come, at once and per second (CVE-2023-44487). */
+const RESETS_AT_ONCE = 1000;
+const RESETS_PER_SECOND = 33;
+/** What an exchange holds besides its head, bytes. */
+const EXCHANGE_BYTES = 2048;
+/** How often frames that come for the connection's sake are forgotten, microseconds. */
+const CALM_MICROS = 1_000_000;
+
+/** A connection that was HTTP/1.1 until now (RFC 7540 §3.2). */
+export interface Upgraded {
+  /** The request that asked for it, whole; its answer comes on stream 1. */
+  readonly exchange: LiveExchange;
+  /** Payload of SETTINGS, from the field HTTP2-Settings. */
+  readonly settings: Uint8Array;
+}
+
+const INCOMPLETE: Readonly<Record<Http2FaultReason, IncompleteReason>> = {
+  malformed_frame: 'ambiguous',
+  oversized_frame: 'ambiguous',
+  malformed_headers: 'ambiguous',
+  table_too_large: 'too_large',
+  header_flood: 'too_large',
+  control_flood: 'too_large',
+  rapid_reset: 'client_closed',
+  gap: 'tape_gap',
+};
+
+/**
+ * Makes exchanges from the two byte streams of an HTTP/2 connection (RFC 9113). The compression of headers depends on every
+ * block before, so that a connection is followed from its preface on or not at all, and a loss outside of content ends it.
+ */
+export class Http2Connection implements ConnectionDecoder {
+  readonly #host: ConnectionHost;
+  readonly #connection: FollowedConnection;
+  readonly #streams = new Map<number, LiveExchange>();
+  readonly #client: FrameDecoder;
+  readonly #primary: FrameDecoder;
+  #prefaceLeft = CLIENT_PREFACE.length;
+  /** The highest stream that the client has opened, and the highest that the primary will answer. */
+  #lastStream = 0;
+  #lastAnswered = Infinity;
+  #micros = 0;
+  #calmMicros = 0;
+  #resets: TokenBucket | undefined = undefined;
+  #clientEnded = false;
+  #over = false;
+
+  constructor(host: ConnectionHost, connection: FollowedConnection, upgraded?: Upgraded) {
+    this.#host = host;
+    this.#connection = connection;
+    this.#client = new FrameDecoder(this.#clientEvents(), host.http2Limits);
+    this.#primary = new FrameDecoder(this.#primaryEvents(), host.http2Limits);
+    if (upgraded !== undefined) this.#takeOver(upgraded);
+  }
+
+  /** A connection that was left out cannot be taken in again: its header compression would be unknown. */
+  get pipelined(): boolean {
+    return true;
+  }
+
+  data(direction: Direction, chunk: Uint8Array, micros: number): void {
+    if (this.#over) return;
+    this.#micros = micros;
+    if (micros - this.#calmMicros >= CALM_MICROS) {
+      this.#calmMicros = micros;
+      this.#client.calm();
+      this.#primary.calm();
+    }
+    if (direction === FROM_PRIMARY) this.#primary.write(chunk);
+    else if (this.#prefaceLeft === 0) this.#client.write(chunk);
+    else this.#readPreface(chunk);
+  }
+
+  gap(direction: Direction, bytes: number, _lost: boolean, micros: number): void {
+    if (this.#over) return;
+    this.#micros = micros;
+    if (direction === FROM_PRIMARY) this.#primary.gap(bytes);
+    else if (this.#prefaceLeft > 0) this.#onFault('gap');
+    else this.#client.gap(bytes);
+  }
+
+  end(direction: Direction, micros: number): void {
+    this.#micros = micros;
+    if (direction === FROM_CLIENT) this.#clientEnded = true;
+    // Whoever ended first is why there will be no answer.
+    else this.#abandon(this.#clientEnded ? 'client_closed' : 'primary_closed');
+  }
+
+  finish(reason: IncompleteReason): void {
+    this.#over = true;
+    this.#abandon(reason);
+  }
+
+  #takeOver({ exchange, settings }: Upgraded): void {
+    this.#streams.set(1, exchange);
+    this.#lastStream = 1;
+    for (let at = 0; at + 6 <= settings.length; at += 6) {
+      const parameter = ((settings[at] as number) << 8) | (settings[at + 1] as number);
+      this.#agree(this.#primary, parameter, Buffer.from(settings).readUInt32BE(at + 2));
+    }
+  }
+
+  #readPreface(chunk: Uint8Array): void {
+    const begin = CLIENT_PREFACE.length - this.#prefaceLeft;
+    const bytes = Math.min(this.#prefaceLeft, chunk.length);
+    for (let i = 0; i < bytes; i++) {
+      if (chunk[i] === CLIENT_PREFACE.charCodeAt(begin + i)) continue;
+      this.#onFault('malformed_frame');
+      return;
+    }
+    this.#prefaceLeft -= bytes;
+    if (bytes < chunk.length) this.#client.write(chunk.subarray(bytes));
+  }
+
+  #clientEvents(): Http2Events {
+    return {
+      headers: (stream, fields, endStream) => this.#onRequest(stream, fields, endStream),
+      data: (stream, chunk) => this.#onRequestBody(stream, chunk),
+      dataGap: (stream, bytes) => this.#onRequestGap(stream, bytes),
+      end: (stream) => this.#onRequestEnd(stream, undefined),
+      reset: (stream) => this.#onClientReset(stream),
+      setting: (parameter, value) => this.#agree(this.#primary, parameter, value),
+      // Of the primary's streams, which are pushed ones.
+      goAway() {},
+      settingsAcknowledged() {},
+      windowUpdate() {},
+      ping() {},
+      // Only a server may (RFC 9113 §8.4).
+      pushPromise: () => this.#onFault('malformed_frame'),
+      fault: (fault) => this.#onFault(fault),
+    };
+  }
+
+  #primaryEvents(): Http2Events {
+    return {
+      headers: (stream, fields, endStream) => this.#onResponse(stream, fields, endStream),
+      data: (stream, chunk) => this.#onResponseBody(stream, chunk),
+      dataGap: (stream, bytes) => this.#onResponseGap(stream, bytes),
+      end: (stream) => this.#onResponseEnd(stream),
+      reset: (stream) => this.#onPrimaryReset(stream),
+      setting: (parameter, value) => this.#agree(this.#client, parameter, value),
+      goAway: (lastStream) => this.#onGoAway(lastStream),
+      settingsAcknowledged() {},
+      windowUpdate() {},
+      ping() {},
+      // What is pushed answers no request: its streams are unknown, and passed over.
+      pushPromise() {},
+      fault: (fault) => this.#onFault(fault),
+    };
+  }
+
+  /** One side has said what it can read, which binds the other; the tape has it in front of what makes use of it. */
+  #agree(writer: FrameDecoder, parameter: number, value: number): void {
+    if (parameter === SETTING.headerTableSize) writer.hpack.allow(value);
+    else if (parameter === SETTING.maxFrameSize) writer.allowFrames(value);
+  }
+
+  #onRequest(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    if (this.#over) return;
+    if (stream <= this.#lastStream) {
+      this.#onRequestTrailers(stream, fields, endStream);
+      return;
+    }
+    if (stream % 2 === 0) {
+      this.#onFault('malformed_frame');
+      return;
+    }
+    this.#lastStream = stream;
+    const { counts, sink } = this.#host;
+    counts.http2Requests++;
+    const block = fields === undefined ? undefined : Http2RequestHead.of(fields);
+    const head = endStream && (block?.contentLength ?? 0) > 0 ? undefined : block;
+    if (fields === undefined) this.#countUnseen('too_large');
+    else if (head === undefined) {
+      this.#countUnseen('ambiguous');
+      sink.ambiguous(this.#connection, 'a header block that is no proper request');
+    } else if (stream > this.#lastAnswered) this.#countUnseen('primary_closed');
+    else this.#begin(stream, head, endStream);
+  }
+
+  #begin(stream: number, head: Http2RequestHead, endStream: boolean): void {
+    const host = this.#host;
+    const heldBytes = EXCHANGE_BYTES + lengthOf(head.fields) + head.target.length;
+    if (this.#streams.size >= STREAMS_MAX || host.waitingBytes + heldBytes > host.waitingBytesMax) {
+      this.#countUnseen('too_large');
+      return;
+    }
+    const body: BodyLength = endStream ? 'none' : (head.contentLength ?? 'chunked');
+    const exchange = new LiveExchange(host.nextExchangeId(), this.#connection, head, body, heldBytes);
+    exchange.times.requestStart = this.#micros;
+    this.#streams.set(stream, exchange);
+    host.waitingBytes += heldBytes;
+    host.sink.request(exchange);
+    if (endStream) this.#onRequestEnd(stream, undefined);
+  }
+
+  /** A request of which there is no exchange. */
+  #countUnseen(reason: IncompleteReason): void {
+    this.#host.counts.exchanges++;
+    this.#host.counts.incomplete[reason]++;
+  }
+
+  #onRequestTrailers(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    const trailers = fields === undefined ? undefined : trailersOf(fields);
+    if (exchange.requestDone || !endStream || trailers === undefined)
+      this.#fail(stream, exchange, fields === undefined ? 'too_large' : 'ambiguous');
+    else this.#onRequestEnd(stream, trailers);
+  }
+
+  #onRequestBody(stream: number, chunk: Uint8Array): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    if (this.#countRequestBody(stream, exchange, chunk.length) && exchange.followRequest)
+      this.#host.sink.requestBody(exchange, chunk);
+  }
+
+  #onRequestGap(stream: number, bytes: number): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    exchange.incomplete ??= 'tape_gap';
+    if (this.#countRequestBody(stream, exchange, bytes)) this.#host.sink.requestGap(exchange);
+  }
+
+  /** @returns false when there may be no such content, and the exchange is over */
+  #countRequestBody(stream: number, exchange: LiveExchange, bytes: number): boolean {
+    exchange.requestBodyBytes += bytes;
+    const announced = typeof exchange.requestBody === 'number' ? exchange.requestBody : Infinity;
+    if (!exchange.requestDone && exchange.requestBodyBytes <= announced) return true;
+    this.#fail(stream, exchange, 'ambiguous');
+    return false;
+  }
+
+  #onRequestEnd(stream: number, trailers: readonly Field[] | undefined): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined || this.#over) return;
+    const { requestBody, requestBodyBytes } = exchange;
+    if (exchange.requestDone || (typeof requestBody === 'number' && requestBody !== requestBodyBytes)) {
+      this.#fail(stream, exchange, 'ambiguous');
+      return;
+    }
+    exchange.requestDone = true;
+    exchange.times.requestEnd = this.#micros;
+    this.#host.sink.requestEnd(exchange, trailers);
+    if (exchange.responseDone) this.#complete(stream, exchange);
+  }
+
+  #onResponse(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    if (exchange.response !== undefined) {
+      this.#onResponseTrailers(stream, exchange, fields, endStream);
+      return;
+    }
+    const head = fields === undefined ? undefined : Http2ResponseHead.of(fields);
+    const isInterim = head !== undefined && head.status < 200;
+    if (head === undefined || (isInterim && endStream) || head.status === 101) {
+      this.#fail(stream, exchange, fields === undefined ? 'too_large' : 'ambiguous');
+      return;
+    }
+    if (isInterim) return;
+    exchange.response = head;
+    exchange.times.responseStart = this.#micros;
+    this.#host.sink.response(exchange);
+    if (endStream) this.#onResponseEnd(stream);
+  }
+
+  #onResponseTrailers(
+    stream: number,
+    exchange: LiveExchange,
+    fields: readonly Field[] | undefined,
+    endStream: boolean,
+  ): void {
+    const trailers = fields === undefined ? undefined : trailersOf(fields);
+    if (exchange.responseDone || !endStream || trailers === undefined) {
+      this.#fail(stream, exchange, fields === undefined ? 'too_large' : 'ambiguous');
+      return;
+    }
+    exchange.responseTrailers = trailers;
+    this.#onResponseEnd(stream);
+  }
+
+  #onResponseBody(stream: number, chunk: Uint8Array): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    if (exchange.response === undefined || exchange.responseDone) {
+      this.#fail(stream, exchange, 'ambiguous');
+      return;
+    }
+    exchange.responseBodyBytes += chunk.length;
+    if (exchange.followResponse) this.#host.sink.responseBody(exchange, chunk);
+  }
+
+  #onResponseGap(stream: number, bytes: number): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    exchange.responseBodyBytes += bytes;
+    exchange.incomplete ??= 'tape_gap';
+  }
+
+  #onResponseEnd(stream: number): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    if (exchange.response === undefined || exchange.responseDone || isCut(exchange)) {
+      this.#fail(stream, exchange, 'ambiguous');
+      return;
+    }
+    exchange.responseDone = true;
+    exchange.times.responseEnd = this.#micros;
+    if (exchange.requestDone) this.#complete(stream, exchange);
+  }
+
+  #onClientReset(stream: number): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange === undefined) return;
+    const unanswered = exchange.response === undefined;
+    this.#fail(stream, exchange, 'client_closed');
+    if (!unanswered) return;
+    const nowMs = this.#micros / 1000;
+    this.#resets ??= new TokenBucket(RESETS_PER_SECOND, nowMs, RESETS_AT_ONCE);
+    if (!this.#resets.take(1, nowMs)) this.#onFault('rapid_reset');
+  }
+
+  #onPrimaryReset(stream: number): void {
+    const exchange = this.#streams.get(stream);
+    if (exchange !== undefined) this.#fail(stream, exchange, 'primary_closed');
+  }
+
+  /** Requests past the last stream were not looked at; the client sends them again elsewhere (§6.8). */
+  #onGoAway(lastStream: number): void {
+    this.#lastAnswered = Math.min(this.#lastAnswered, lastStream);
+    for (const [stream, exchange] of this.#streams)
+      if (stream > lastStream) this.#fail(stream, exchange, 'primary_closed');
+  }
+
+  /** Nothing more of the connection can be understood. */
+  #onFault(fault: Http2FaultReason): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { counts } = this.#host;
+    counts.http2Faults[fault]++;
+    counts.givenUp++;
+    this.#abandon(INCOMPLETE[fault]);
+    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const)
+      this.#host.skip(this.#connection, direction, 0, Infinity);
+    this.#host.giveUp(this.#connection);
+  }
+
+  /** An exchange will not become whole. A copy ends with a request that is cut, or that the client has taken back. */
+  #fail(stream: number, exchange: LiveExchange, reason: IncompleteReason): void {
+    exchange.incomplete ??= reason;
+    if (!exchange.requestDone || reason === 'client_closed') this.#host.sink.requestGap(exchange);
+    this.#complete(stream, exchange);
+  }
+
+  #complete(stream: number, exchange: LiveExchange): void {
+    const { counts, sink } = this.#host;
+    this.#streams.delete(stream);
+    this.#host.waitingBytes -= exchange.heldBytes;
+    counts.exchanges++;
+    if (exchange.incomplete !== undefined) counts.incomplete[exchange.incomplete]++;
+    sink.done(exchange);
+  }
+
+  #abandon(reason: IncompleteReason): void {
+    for (const [stream, exchange] of this.#streams) {
+      exchange.incomplete ??= reason;
+      this.#complete(stream, exchange);
+    }
+  }
+}
+
+/** Whether an answer is shorter or longer than it has said (§8.1.1). */
+function isCut({ request, response, responseBodyBytes }: LiveExchange): boolean {
+  const announced = response instanceof Http2ResponseHead ? response.contentLength : undefined;
+  if (announced === undefined || announced === responseBodyBytes) return false;
+  return responseBodyBytes > 0 || !(request.method === 'HEAD' || response?.status === 304);
+}
+
+function lengthOf(fields: readonly Field[]): number {
+  let bytes = 0;
+  for (const [name, value] of fields) bytes += name.length + value.length;
+  return bytes;
+}
