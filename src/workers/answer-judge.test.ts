@@ -162,6 +162,19 @@ test('a read after a held write to its resource is marked, but not where a contr
   }
 });
 
+test('a mirror that does not know what a held write has made is marked, and one that knows no more is not', () => {
+  for (const [target, status, marked] of [
+    ['/orders/43', 404, 1],
+    ['/orders/43', 500, 0],
+    ['/users/43', 404, 0],
+  ] as const) {
+    const { judge, settle } = open();
+    judge.held(requestHead('POST', '/orders'));
+    const tally = settle([copy('mirror', answered('{}', status))], { target });
+    equal(tally?.findings[0]?.afterHeldWrite, marked, `${target} ${status}`);
+  }
+});
+
 test('routes that become one keep their counts', () => {
   const { judge, settle } = open({
     compare: { ...DEFAULT_COMPARE, routes: { templates: [], limit: 500, segmentValues: 5 } },

@@ -35,6 +35,8 @@ export interface Judged {
 
 /** Head and fields of a recorded exchange, roughly, bytes. */
 const RECORDED_HEAD_BYTES = 2048;
+/** What a mirror says of a thing that a held write has made. */
+const NOT_FOUND = 404;
 
 /** Compares what the mirrors of a policy answered with what the primary did, and counts it by route. */
 export class AnswerJudge implements PolicyJudge {
@@ -178,15 +180,18 @@ export class AnswerJudge implements PolicyJudge {
             dispatchMicros:
               outcome?.kind === 'answered' ? outcome.answer.startMicros - requestStart : undefined,
           },
-          afterHeldWrite: !same && this.#afterHeldWrite(exchange.request),
+          afterHeldWrite: !same && this.#afterHeldWrite(exchange, mirror),
         });
     }
   }
 
   /** A control lacks what was held back as the mirror does, and so tells it from a difference. */
-  #afterHeldWrite({ path }: RequestHead): boolean {
+  #afterHeldWrite({ request, response }: Exchange, { status }: Outcome): boolean {
     const { policy, heldWrites, now } = this.#options;
-    return policy.control === undefined && heldWrites.touched(path, now());
+    if (policy.control !== undefined) return false;
+    if (heldWrites.touched(request.path, now())) return true;
+    const unknown = status === NOT_FOUND && (response?.status ?? NOT_FOUND) < 400;
+    return unknown && heldWrites.mayBeNew(request.path, now());
   }
 
   /** Whether the exchange is wanted as an example. `compared` is left out when everything was the same: the usual case. */
