@@ -14,6 +14,7 @@ import type { PairIncompleteReason, PairTally } from '../model/tally.ts';
 import type { PolicyJudge, SettledCopy } from '../observe/policy-runner.ts';
 import { answerOf } from './answer-view.ts';
 import type { AnswerView } from './answer-view.ts';
+import { comparisonBasis } from './comparison-basis.ts';
 import { ExchangeRecorder } from './exchange-recorder.ts';
 import type { ComparedCopy } from './exchange-recorder.ts';
 
@@ -29,6 +30,8 @@ export interface AnswerJudgeOptions {
 
 /** What a judge has found since it was last asked. */
 export interface Judged {
+  /** What the counts depend on; see `comparisonBasis`. */
+  readonly basis: string;
   readonly tallies: readonly PairTally[];
   readonly exchanges: readonly RecordedExchange[];
 }
@@ -41,6 +44,7 @@ const NOT_FOUND = 404;
 /** Compares what the mirrors of a policy answered with what the primary did, and counts it by route. */
 export class AnswerJudge implements PolicyJudge {
   readonly #options: AnswerJudgeOptions;
+  readonly #basis: string;
   readonly #routes: RouteTable;
   readonly #comparer: Comparer;
   readonly #counters: ReadonlyMap<string, PairCounter>;
@@ -55,6 +59,7 @@ export class AnswerJudge implements PolicyJudge {
     const { compare, control, mirrors, rewrite } = policy;
     const { recognisers } = compare.noise;
     this.#options = options;
+    this.#basis = comparisonBasis(policy);
     this.#routes = new RouteTable(compare.routes, (from, to) => this.#fold(from, to));
     this.#comparer = createComparer(compare, {
       redact: rewrite.redact,
@@ -114,7 +119,7 @@ export class AnswerJudge implements PolicyJudge {
     const exchanges = this.#exchanges;
     if (tallies.length === 0 && exchanges.length === 0) return undefined;
     this.#exchanges = [];
-    return { tallies, exchanges };
+    return { basis: this.#basis, tallies, exchanges };
   }
 
   #fold(from: readonly string[], to: string): void {

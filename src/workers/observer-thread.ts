@@ -127,14 +127,9 @@ export class ObserverThread {
     };
   }
 
-  /** What was compared since the last time; undefined when nothing was. */
-  takeJudged(): Judged | undefined {
-    const judged = [...this.#policies, ...this.#replaced].flatMap(({ judge }) => judge.take() ?? []);
-    if (judged.length === 0) return undefined;
-    return {
-      tallies: judged.flatMap(({ tallies }) => tallies),
-      exchanges: judged.flatMap(({ exchanges }) => exchanges),
-    };
+  /** What was compared since the last time. */
+  takeJudged(): readonly Judged[] {
+    return [...this.#policies, ...this.#replaced].flatMap(({ judge }) => judge.take() ?? []);
   }
 
   /** What policies of before have counted, as far as there still are some of their name. */

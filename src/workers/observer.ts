@@ -12,8 +12,7 @@ function tell(message: FromObserver): void {
 
 function report(): void {
   tell({ kind: 'report', report: observer.report() });
-  const judged = observer.takeJudged();
-  if (judged !== undefined) tell({ kind: 'judged', judged });
+  for (const judged of observer.takeJudged()) tell({ kind: 'judged', judged });
 }
 
 const data = workerData as ObserverWorkerData;

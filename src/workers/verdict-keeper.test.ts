@@ -7,6 +7,7 @@ import { testPolicy } from '../model/fixtures.ts';
 import type { Policy } from '../model/policy.ts';
 import type { SavedVerdict } from '../model/recording.ts';
 import type { FindingTally, PairTally } from '../model/tally.ts';
+import { comparisonBasis } from './comparison-basis.ts';
 import { ignoreText } from './ignore-text.ts';
 import { VerdictKeeper } from './verdict-keeper.ts';
 
@@ -23,6 +24,8 @@ const POLICY = testPolicy({
   mirrors: [mirrorAt('http://v2')],
   control: { ...mirrorAt('http://c'), name: 'c' },
 });
+
+const BASIS = comparisonBasis(POLICY);
 
 function open(policy: Policy = POLICY, saved: readonly SavedVerdict[] = []): VerdictKeeper {
   const keeper = new VerdictKeeper({ saved, log: silent, now: () => NOW });
@@ -73,7 +76,7 @@ function tally(route: string, pairs: number, findings: readonly FindingTally[] =
 
 function feed(keeper: VerdictKeeper, times: number): void {
   for (let i = 0; i < times; i++)
-    keeper.add({ tallies: [tally('GET /orders/{id}', 10, [CURRENCY])], exchanges: [] });
+    keeper.add({ basis: BASIS, tallies: [tally('GET /orders/{id}', 10, [CURRENCY])], exchanges: [] });
 }
 
 test('what observers count makes the verdict', () => {
@@ -113,6 +116,38 @@ for (const [what, change, pairs] of changes) {
   });
 }
 
+test('another gate judges what was counted before', () => {
+  const keeper = open();
+  feed(keeper, 100);
+  equal(keeper.verdict('p')?.state, 'fail');
+  const gate = { ...DEFAULT_COMPARE.gate, minimumPairs: 7 };
+  keeper.setPolicies([{ ...POLICY, compare: { ...DEFAULT_COMPARE, gate } }]);
+  const [mirror] = keeper.verdict('p')?.mirrors ?? [];
+  deepEqual([mirror?.gate.minimumPairs, mirror?.pairs.compared], [7, 1000]);
+  equal(keeper.take(true).verdicts[0]?.verdict.mirrors[0]?.gate.minimumPairs, 7, 'and is stored so');
+});
+
+test('what was compared before a change does not count after it', () => {
+  const ignore = [{ path: 'body.currency', kinds: [], route: undefined }];
+  const keeper = open();
+  feed(keeper, 1);
+  keeper.setPolicies([{ ...POLICY, compare: { ...DEFAULT_COMPARE, ignore } }]);
+  keeper.take(true);
+  feed(keeper, 1);
+  deepEqual(keeper.verdict('p')?.mirrors[0]?.findings, []);
+  deepEqual(keeper.take(true), { exchanges: [], minutes: [], verdicts: [] });
+});
+
+test('what was saved is taken up once, and not again after a change and back', () => {
+  const before = open();
+  feed(before, 1);
+  const keeper = open(POLICY, before.take(true).verdicts);
+  equal(keeper.verdict('p')?.mirrors[0]?.pairs.compared, 10);
+  keeper.setPolicies([{ ...POLICY, control: undefined }]);
+  keeper.setPolicies([POLICY]);
+  equal(keeper.verdict('p')?.mirrors[0]?.pairs.compared, 0);
+});
+
 for (const state of ['', '{}', 'null', '{"basis":1}', '{"basis":"x","since":1,"counts":"{"}']) {
   test(`what cannot be read is left: ${state}`, () => {
     const good = open();
@@ -124,7 +159,11 @@ for (const state of ['', '{}', 'null', '{"basis":1}', '{"basis":"x","since":1,"c
 
 test('minutes add up', () => {
   const keeper = open();
-  keeper.add({ tallies: [tally('GET /a', 10), tally('GET /b', 5, [CURRENCY])], exchanges: [] });
+  keeper.add({
+    basis: BASIS,
+    tallies: [tally('GET /a', 10), tally('GET /b', 5, [CURRENCY])],
+    exchanges: [],
+  });
   const [minute] = keeper.take(false).minutes;
   deepEqual(minute, {
     at: NOW - 30_000,
@@ -155,7 +194,7 @@ test('a finding has the rule that ignores it', () => {
 test('for a failure there is no rule, but a gate', () => {
   const keeper = open();
   const failure = { ...CURRENCY, path: 'failure.timeout', kind: 'failure' } as const;
-  keeper.add({ tallies: [tally('GET /a', 10, [failure])], exchanges: [] });
+  keeper.add({ basis: BASIS, tallies: [tally('GET /a', 10, [failure])], exchanges: [] });
   const finding = keeper.verdict('p')?.mirrors[0]?.findings[0]?.id ?? '';
   throws(() => keeper.ruleFor('p', finding), { name: 'UserError' });
 });

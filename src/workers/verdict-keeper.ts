@@ -10,6 +10,7 @@ import type { MinuteCounts, SavedVerdict, StoreBatch } from '../model/recording.
 import type { PairTally } from '../model/tally.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Judged } from './answer-judge.ts';
+import { comparisonBasis } from './comparison-basis.ts';
 
 export interface VerdictKeeperOptions {
   /** What an earlier run has left. */
@@ -24,7 +25,7 @@ interface KeptPolicy {
   /** What the counts depend on: with another one they begin anew. */
   readonly basis: string;
   readonly routes: RouteTable;
-  readonly states: ReadonlyMap<string, VerdictState>;
+  readonly states: Map<string, VerdictState>;
   readonly since: number;
   /** The last one that was made; undefined when something was counted since. */
   verdict: Verdict | undefined;
@@ -38,12 +39,15 @@ const NOTHING: StoreBatch = { exchanges: [], minutes: [], verdicts: [] };
 /** Adds up what observers have counted, and makes the verdicts. */
 export class VerdictKeeper {
   readonly #options: VerdictKeeperOptions;
+  /** What an earlier run has left and was not taken up. */
+  #saved: readonly SavedVerdict[];
   readonly #kept = new Map<string, KeptPolicy>();
   #exchanges: StoreBatch['exchanges'][number][] = [];
   #minutes = new Map<string, MinuteCounts>();
 
   constructor(options: VerdictKeeperOptions) {
     this.#options = options;
+    this.#saved = options.saved;
   }
 
   /** Policies that are compared as before go on with their counts. */
@@ -52,18 +56,21 @@ export class VerdictKeeper {
     this.#kept.clear();
     for (const policy of policies) {
       const known = before.get(policy.name);
+      const basis = comparisonBasis(policy);
       this.#kept.set(
         policy.name,
-        known !== undefined && known.basis === basisOf(policy) ? known : this.#begin(policy),
+        known?.basis === basis ? rejudged(known, policy) : this.#begin(policy, basis),
       );
     }
   }
 
-  add({ tallies, exchanges }: Judged): void {
-    for (const tally of tallies) this.#addTally(tally);
+  /** What was compared otherwise than now, before a change that observers learn of a little later, is left out. */
+  add({ basis, tallies, exchanges }: Judged): void {
+    for (const tally of tallies) this.#addTally(basis, tally);
     for (const exchange of exchanges) {
-      const routes = this.#kept.get(exchange.policy)?.routes;
-      if (routes !== undefined) this.#exchanges.push({ ...exchange, route: routes.adopt(exchange.route, 0) });
+      const kept = this.#kept.get(exchange.policy);
+      if (kept?.basis === basis)
+        this.#exchanges.push({ ...exchange, route: kept.routes.adopt(exchange.route, 0) });
     }
   }
 
@@ -109,15 +116,14 @@ export class VerdictKeeper {
     const batch = {
       exchanges: this.#exchanges,
       minutes: [...this.#minutes.values()],
-      verdicts: verdicts ? this.#saved() : NOTHING.verdicts,
+      verdicts: verdicts ? this.#unsaved() : NOTHING.verdicts,
     };
     this.#exchanges = [];
     this.#minutes = new Map();
     return batch;
   }
 
-  #begin(policy: Policy): KeptPolicy {
-    const basis = basisOf(policy);
+  #begin(policy: Policy, basis: string): KeptPolicy {
     const states = new Map<string, VerdictState>();
     const routes = new RouteTable(policy.compare.routes, (from, to) => {
       for (const state of states.values()) state.mergeRoutes(from, to);
@@ -132,8 +138,10 @@ export class VerdictKeeper {
   }
 
   #restored(policy: Policy, mirror: MirrorSettings, basis: string) {
-    const saved = this.#options.saved.find((one) => one.policy === policy.name && one.mirror === mirror.name);
+    const saved = this.#saved.find((one) => one.policy === policy.name && one.mirror === mirror.name);
     if (saved === undefined) return undefined;
+    // Once: what was counted since would be missing in it.
+    this.#saved = this.#saved.filter((one) => one !== saved);
     const where = { policy: policy.name, mirror: mirror.name };
     try {
       const state = JSON.parse(saved.state) as { readonly [key: string]: unknown };
@@ -154,11 +162,10 @@ export class VerdictKeeper {
     }
   }
 
-  #addTally(tally: PairTally): void {
+  #addTally(basis: string, tally: PairTally): void {
     const kept = this.#kept.get(tally.policy);
     const state = kept?.states.get(tally.mirror);
-    // Of a policy that is gone, or from before a change.
-    if (kept === undefined || state === undefined) return;
+    if (kept?.basis !== basis || state === undefined) return;
     const routes = tally.routes.map((route) => ({
       ...route,
       route: kept.routes.adopt(route.route, route.pairs),
@@ -191,7 +198,7 @@ export class VerdictKeeper {
     });
   }
 
-  #saved(): readonly SavedVerdict[] {
+  #unsaved(): readonly SavedVerdict[] {
     const all: SavedVerdict[] = [];
     for (const [policy, kept] of this.#kept) {
       const verdict = kept.unsaved ? this.verdict(policy) : undefined;
@@ -211,11 +218,15 @@ export class VerdictKeeper {
   }
 }
 
-/** What two runs must have in common so that their counts may be added up. */
-function basisOf({ compare, mirrors, control, rewrite }: Policy): string {
-  const { gate, limits, ...rest } = compare;
-  const urls = mirrors.map(({ name, endpoint }) => [name, endpoint.url]);
-  return JSON.stringify([rest, gate.latency ?? null, limits, urls, control?.endpoint.url ?? null, rewrite]);
+/** The same counts, by the gate of the policy as it is now. */
+function rejudged(kept: KeptPolicy, policy: Policy): KeptPolicy {
+  for (const mirror of policy.mirrors) {
+    const state = kept.states.get(mirror.name);
+    if (state !== undefined) kept.states.set(mirror.name, state.judgedBy(optionsOf(policy, mirror)));
+  }
+  kept.verdict = undefined;
+  kept.unsaved = true;
+  return kept;
 }
 
 function optionsOf({ compare, control }: Policy, { name }: MirrorSettings): VerdictOptions {

@@ -138,6 +138,15 @@ export class VerdictState {
     return judge(this.#counts, this.#options, this.#memory, this.#test, at);
   }
 
+  /**
+   * The same counts judged otherwise; this one is not to be used any more.
+   *
+   * @param options may differ in gate and limits
+   */
+  judgedBy(options: VerdictOptions): VerdictState {
+    return new VerdictState(options, this.#counts);
+  }
+
   /** Everything that was counted, as text for `restore`. */
   save(): string {
     return serialiseCounts(this.#counts, this.#options);
