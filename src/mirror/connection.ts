@@ -1,36 +1,22 @@
-import type { Slab } from '../kit/slab.ts';
 import type { MirrorAnswer } from '../model/copy.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
 import type { Http1ResponseHead } from '../wire/http1/head.ts';
+import type { Carrier, CarrierHost } from './carrier.ts';
 import { JOIN_MAX_BYTES } from './copy-task.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
-import type { Origin } from './origin.ts';
 import { Pieces } from './pieces.ts';
 import { openSocket } from './socket.ts';
-import type { MirrorSocket } from './socket.ts';
+import type { MirrorSocket, SocketOpener } from './socket.ts';
 import { responseClass } from './stats.ts';
-import type { CountedMirrorStats } from './stats.ts';
 
-/** What a connection needs of its mirror. */
-export interface ConnectionHost {
-  readonly origin: Origin;
-  readonly stats: CountedMirrorStats;
-  readonly bodyBytesMax: number;
-  readonly bufferBytesMax: number;
-  /** Where answers are kept. */
-  readonly slab: Slab;
-  /** Microseconds since the Unix epoch. */
-  readonly micros: () => number;
-  /** The newest TLS session, to be resumed. */
-  session: Buffer | undefined;
-  /** A copy's answer is whole. `reusable`: the connection can carry another copy. */
-  answered(connection: Connection, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void;
-  /** A copy failed, and its connection with it. */
-  failed(connection: Connection, task: CopyTask, failure: MirrorFailure): void;
-  /** A connection without a copy cannot be used any more. */
+/** What a connection needs of its pool, besides what its copies need. */
+export interface ConnectionOwner {
+  /** It has nothing to do, and can carry another copy. */
+  idle(connection: Connection): void;
+  /** It cannot be used any more. */
   lost(connection: Connection): void;
   /** The socket is gone; nothing else follows. */
   closed(connection: Connection): void;
@@ -40,7 +26,7 @@ export interface ConnectionHost {
 const IDLE_MS = 4_000;
 
 /** One connection to a mirror: carries one copy at a time, and reads its answer whole. */
-export class Connection {
+export class Connection implements Carrier {
   /** The copy it carries. */
   task: CopyTask | undefined = undefined;
   /** Something of the copy waits to be flushed at the end of this turn of the event loop. */
@@ -48,7 +34,8 @@ export class Connection {
   /** Since when it has had nothing to do, monotonic, and how long it may, ms. */
   idleSinceMs = 0;
   idleMs = IDLE_MS;
-  readonly #host: ConnectionHost;
+  readonly #host: CarrierHost;
+  readonly #owner: ConnectionOwner;
   readonly #socket: MirrorSocket;
   readonly #decoder: ResponseDecoder;
   readonly #body = new Pieces();
@@ -67,8 +54,10 @@ export class Connection {
   #startMicros = 0;
   #firstByteMicros = 0;
 
-  constructor(host: ConnectionHost) {
+  /** @param open makes the socket, or hands over one that is there */
+  constructor(host: CarrierHost, owner: ConnectionOwner, open: SocketOpener = openSocket) {
     this.#host = host;
+    this.#owner = owner;
     this.#decoder = new ResponseDecoder(
       {
         head: (head, framing) => this.#onHead(head, framing),
@@ -80,8 +69,7 @@ export class Connection {
       },
       () => (this.#complete ? undefined : this.task?.request.head.method),
     );
-    host.stats.connects++;
-    this.#socket = openSocket(host.origin, host.session, {
+    this.#socket = open(host.origin, host.session, {
       connected: () => {
         this.#tcpReady = true;
       },
@@ -95,7 +83,7 @@ export class Connection {
       failed: (tls) => this.#fail(this.#failureOf(tls)),
       closed: () => {
         this.#fail('closed');
-        host.closed(this);
+        owner.closed(this);
       },
     });
   }
@@ -126,12 +114,22 @@ export class Connection {
   flush(): void {
     const { task } = this;
     if (task === undefined || !this.#ready || this.#blocked) return;
+    if (task.protocol !== 'http1' && !this.#host.rewrite(task, 'http1')) return;
     const head = task.takeOnlyHead();
     if (head !== undefined) {
       this.#count(task, head.length);
       this.#blocked = !this.#socket.writeLatin1(head);
     } else this.#writeAll(task, task.take());
     if (this.#blocked) this.#countUnsent(this.#socket.writableLength);
+  }
+
+  free(nowMs: number): void {
+    this.idleSinceMs = nowMs;
+    this.#owner.idle(this);
+  }
+
+  drop(): void {
+    this.#owner.lost(this);
   }
 
   /** Closes at once; of the copy it carries nothing more is heard. */
@@ -177,7 +175,7 @@ export class Connection {
     this.#host.stats.bytesIn += chunk.length;
     if (this.task === undefined) {
       // An answer that nobody asked for, such as 408 before closing.
-      this.#host.lost(this);
+      this.#owner.lost(this);
       return;
     }
     this.#micros = this.#host.micros();
@@ -188,7 +186,7 @@ export class Connection {
 
   #onFin(): void {
     if (this.task === undefined) {
-      this.#host.lost(this);
+      this.#owner.lost(this);
       return;
     }
     this.#micros = this.#host.micros();
@@ -265,8 +263,8 @@ export class Connection {
   #fail(failure: MirrorFailure): void {
     const { task } = this;
     this.destroy();
-    if (task === undefined) this.#host.lost(this);
-    else this.#host.failed(this, task, failure);
+    if (task === undefined) this.#owner.lost(this);
+    else this.#host.failed(task, failure);
   }
 
   #failureOf(tls: boolean): MirrorFailure {

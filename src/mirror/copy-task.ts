@@ -2,7 +2,7 @@ import type { Copy, CopyRequest } from '../model/copy.ts';
 import type { NotMirroredReason } from '../model/exchange.ts';
 import { encodeChunk } from '../wire/http1/encode.ts';
 import type { BreakerPass } from './breaker.ts';
-import type { Connection } from './connection.ts';
+import type { Carrier, CopyProtocol } from './carrier.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
 import type { CountedMirrorStats } from './stats.ts';
@@ -11,6 +11,8 @@ import type { CountedMirrorStats } from './stats.ts';
 export interface CopyHost {
   readonly stats: CountedMirrorStats;
   readonly bodyBytesMax: number;
+  /** Whether copies go out in HTTP/1.1, whatever the mirror chooses: head and body can be joined. */
+  readonly joins: boolean;
   /** Bytes of the copy's body have come. */
   grown(task: CopyTask, bytes: number): void;
   /** The live request is whole. */
@@ -26,8 +28,10 @@ export const JOIN_MAX_BYTES = 16 * 1024;
 export class CopyTask implements Copy {
   readonly request: CopyRequest;
   readonly pass: BreakerPass;
+  /** What its body is: as the live one's, unless something was redacted. */
+  body: CopyRequest['body'];
   /** Where it is sent; undefined while it waits. */
-  connection: Connection | undefined = undefined;
+  connection: Carrier | undefined = undefined;
   over = false;
   /** Its whole body is needed before anything can go out. */
   collecting = false;
@@ -40,8 +44,12 @@ export class CopyTask implements Copy {
   sent = false;
   /** The live request is whole. */
   ended: boolean;
-  /** The head until it has gone out, an octet for each character. */
+  /** What the head is written in. */
+  protocol: CopyProtocol = 'http1';
+  /** The head until it has gone out, an octet for each character: of HTTP/1.1 the lines, of HTTP/2 the header block. */
   head: string | undefined = undefined;
+  /** The live request's, once it is whole. */
+  trailers: readonly Field[] | undefined = undefined;
   /** What ends a chunked body, once the live request is whole. */
   lastChunk: Buffer | undefined = undefined;
   readonly #host: CopyHost;
@@ -56,6 +64,7 @@ export class CopyTask implements Copy {
     this.#host = host;
     this.request = request;
     this.pass = pass;
+    this.body = body;
     this.#length = typeof body === 'number' ? body : body === 'chunked' ? CHUNKED : 0;
     this.ended = this.#length === 0;
   }
@@ -115,6 +124,7 @@ export class CopyTask implements Copy {
   replaceBody(body: Buffer): void {
     this.release();
     this.hold(body.length);
+    this.body = body.length;
     this.#length = body.length;
     this.#received = body.length;
     this.#body = new Pieces();
@@ -124,7 +134,7 @@ export class CopyTask implements Copy {
   #keep(chunk: Uint8Array): void {
     const { head } = this;
     const first = this.#received === chunk.length;
-    if (first && head !== undefined && !this.chunked && chunk.length <= JOIN_MAX_BYTES) {
+    if (first && this.#host.joins && head !== undefined && !this.chunked && chunk.length <= JOIN_MAX_BYTES) {
       // A small request is one piece of memory, copied once: 2 µs less for 4 KiB.
       this.head = undefined;
       const message = Buffer.allocUnsafe(head.length + chunk.length);
@@ -151,6 +161,23 @@ export class CopyTask implements Copy {
     }
     this.release();
     return parts;
+  }
+
+  /** Takes the head. */
+  takeHead(): string | undefined {
+    const { head } = this;
+    this.head = undefined;
+    return head;
+  }
+
+  /** Takes the next part of the body, unframed; at most so many octets. */
+  takePart(bytesMax: number): Uint8Array | undefined {
+    return this.#body?.next(bytesMax);
+  }
+
+  /** Counts what waits to be taken as buffered, and nothing else. */
+  holdPending(): void {
+    this.hold(this.pendingBytes - this.#heldBytes);
   }
 
   /** Takes the head if it is all there is: the usual copy needs no list. */

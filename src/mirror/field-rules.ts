@@ -79,6 +79,21 @@ export function addedFields(rewrite: Rewrite): readonly Field[] {
   });
 }
 
+/** Lower-case names that a head's Connection fields list. */
+export function connectionOptions(head: Http1RequestHead): ReadonlySet<string> {
+  const options = new Set<string>();
+  for (let i = 0; i < head.fieldCount; i++) {
+    if (!head.nameIs(i, 'connection')) continue;
+    for (const option of head.value(i).split(',')) options.add(option.trim().toLowerCase());
+  }
+  return options;
+}
+
+/** Whether a TE field says that trailers are welcome (RFC 9110 §10.1.4). */
+export function wantsTrailers(te: string): boolean {
+  return /(?:^|,)[ \t]*trailers[ \t]*(?:$|,)/i.test(te);
+}
+
 function changeable(name: string): string {
   const lower = name.toLowerCase();
   if (!OWN_NAMES.has(lower) && !lower.startsWith(MARKER_PREFIX)) return lower;

@@ -8,18 +8,21 @@ import { createBodyRedaction } from './body-redaction.ts';
 import type { BodyRedaction } from './body-redaction.ts';
 import { Breaker } from './breaker.ts';
 import type { BreakerResult } from './breaker.ts';
-import type { Connection, ConnectionHost } from './connection.ts';
+import type { Carrier, CarrierHost, CarrierPool, CopyProtocol } from './carrier.ts';
 import { CopyTask } from './copy-task.ts';
 import type { CopyHost } from './copy-task.ts';
+import { deadlineOf } from './deadline.ts';
 import type { Field } from './field-rules.ts';
 import { createMarker } from './marker.ts';
 import type { Marker } from './marker.ts';
 import { createOrigin } from './origin.ts';
+import { NegotiatingPool } from './negotiating-pool.ts';
 import { LiveOrder } from './order.ts';
 import { ConnectionPool } from './pool.ts';
 import { Rates } from './rates.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
+import { SessionPool } from './session-pool.ts';
 import { createMirrorStats } from './stats.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
@@ -62,13 +65,13 @@ export class Mirror implements AsyncDisposable {
   readonly #breaker: Breaker;
   readonly #rates: Rates;
   readonly #order: LiveOrder | undefined;
-  readonly #pool: ConnectionPool;
+  readonly #pool: CarrierPool;
   readonly #copyHost: CopyHost;
   /** Copies without a connection, and those of them that only lack one. */
   readonly #waiting = new Set<CopyTask>();
   readonly #queue: CopyTask[] = [];
-  /** Connections with something to flush at the end of this turn. */
-  #unflushed: Connection[] = [];
+  /** What has something to flush at the end of this turn. */
+  #unflushed: Carrier[] = [];
   #stopSweeping: (() => void) | undefined;
   /** The queue is being worked off; what becomes ready meanwhile is taken in the same go. */
   #starting = false;
@@ -85,7 +88,12 @@ export class Mirror implements AsyncDisposable {
     this.#limits = limits;
     this.#clock = clock;
     this.#marker = createMarker(options.markerKey, options.policy, mirror.name);
-    this.#rewriter = compileRewrite(rewrite, this.#marker.mirror, origin.host);
+    this.#rewriter = compileRewrite(
+      rewrite,
+      this.#marker.mirror,
+      origin.host,
+      origin.tls === undefined ? 'http' : 'https',
+    );
     this.#redaction = createBodyRedaction(rewrite.redact.jsonFields);
     this.#order = options.order === 'connection' ? new LiveOrder() : undefined;
     this.#rates = new Rates(limits, clock.monotonic());
@@ -97,27 +105,29 @@ export class Mirror implements AsyncDisposable {
     this.#copyHost = {
       stats: this.#stats,
       bodyBytesMax: limits.bodyBytes,
+      joins: !origin.priorKnowledge && origin.tls === undefined,
       grown: (task, bytes) => this.#grown(task, bytes),
       whole: (task, trailers) => this.#whole(task, trailers),
       giveUp: (task, reason) => this.#giveUp(task, reason),
     };
-    const connectionHost: ConnectionHost = {
+    const carrierHost: CarrierHost = {
       origin,
       stats: this.#stats,
       bodyBytesMax: limits.bodyBytes,
       bufferBytesMax: limits.bufferBytes,
       slab: new Slab(),
       micros: options.micros ?? epochMicros,
+      nowMs: () => clock.monotonic(),
       session: undefined,
-      answered: (connection, task, answer, reusable) => this.#answered(connection, task, answer, reusable),
-      failed: (_connection, task, failure) => this.#failed(task, failure),
-      lost: (connection) => this.#pool.drop(connection),
-      closed: (connection) => {
-        this.#pool.closed(connection);
+      rewrite: (task, protocol) => this.#rewritten(task, protocol),
+      trailerBlock: (trailers) => this.#rewriter.trailerBlock(trailers),
+      answered: (carrier, task, answer, reusable) => this.#answered(carrier, task, answer, reusable),
+      failed: (task, failure, healthy) => this.#failed(task, failure, healthy),
+      resized: () => {
         this.#stats.openConnections = this.#pool.size;
       },
     };
-    this.#pool = new ConnectionPool(connectionHost);
+    this.#pool = openPool(carrierHost);
     this.#signal = options.signal;
     this.#signal?.addEventListener('abort', this.#onAbort);
     if (this.#signal?.aborted === true) this.#close();
@@ -174,11 +184,33 @@ export class Mirror implements AsyncDisposable {
   /** Writes the head and takes what the copy costs from the rates. */
   #prepare(task: CopyTask, body: CopyRequest['body'], nowMs: number): NotMirroredReason | undefined {
     if (task.collecting) return this.#rates.admit(0, nowMs) ? undefined : 'rate_limited';
-    const { id, head } = task.request;
-    task.head = this.#rewriter.head(head, body, this.#marker.id(id, this.#clock.now()));
+    this.#writeHead(task, this.#pool.protocol);
     if (task.head === undefined) return 'ambiguous';
     const bytes = task.head.length + (typeof body === 'number' ? body : 0);
     return this.#rates.admit(bytes, nowMs) ? undefined : 'rate_limited';
+  }
+
+  #writeHead(task: CopyTask, protocol: CopyProtocol): void {
+    const { id, head } = task.request;
+    const mark = this.#marker.id(id, this.#clock.now());
+    const { body } = task;
+    task.protocol = protocol;
+    task.head =
+      protocol === 'http2' ? this.#rewriter.block(head, body, mark) : this.#rewriter.head(head, body, mark);
+  }
+
+  /** The mirror speaks something else than it did when the head was written, and nothing has gone out. */
+  #rewritten(task: CopyTask, protocol: CopyProtocol): boolean {
+    this.#writeHead(task, protocol);
+    this.#frameEnd(task);
+    if (task.head !== undefined) return true;
+    this.#giveUp(task, 'ambiguous');
+    return false;
+  }
+
+  #frameEnd(task: CopyTask): void {
+    const isFramed = task.protocol === 'http1' && task.chunked && task.ended;
+    task.lastChunk = isFramed ? this.#rewriter.lastChunk(task.trailers) : undefined;
   }
 
   /** Gives a new copy its place. */
@@ -201,10 +233,9 @@ export class Mirror implements AsyncDisposable {
   }
 
   #start(task: CopyTask, nowMs: number): void {
-    task.deadlineMs = nowMs + this.#limits.timeoutMs;
+    task.deadlineMs = deadlineOf(task.request, nowMs, this.#limits.timeoutMs);
     task.connection = this.#pool.take();
     this.#stats.inFlight++;
-    this.#stats.openConnections = this.#pool.size;
     task.connection.begin(task);
     if (task.ended) task.connection.flush();
     else this.#flushSoon(task.connection);
@@ -245,7 +276,7 @@ export class Mirror implements AsyncDisposable {
   }
 
   /** What comes within one turn of the event loop goes out together: head, body and end of a small request in one write. */
-  #flushSoon(connection: Connection): void {
+  #flushSoon(connection: Carrier): void {
     if (connection.flushSoon) return;
     connection.flushSoon = true;
     if (this.#unflushed.push(connection) === 1) process.nextTick(() => this.#flushAll());
@@ -265,19 +296,20 @@ export class Mirror implements AsyncDisposable {
       this.#collected(task);
       return;
     }
-    if (task.chunked) task.lastChunk = this.#rewriter.lastChunk(trailers);
+    task.trailers = trailers;
+    if (task.chunked) this.#frameEnd(task);
     task.connection?.flush();
   }
 
   #collected(task: CopyTask): void {
-    const { head, id } = task.request;
+    const { head } = task.request;
     const body = this.#redaction?.redact(head, task.takeBody());
     if (body === undefined) {
       this.#giveUp(task, 'redaction_failed');
       return;
     }
     task.replaceBody(body);
-    task.head = this.#rewriter.head(head, body.length, this.#marker.id(id, this.#clock.now()));
+    this.#writeHead(task, this.#pool.protocol);
     if (task.head === undefined) {
       this.#giveUp(task, 'ambiguous');
       return;
@@ -291,18 +323,19 @@ export class Mirror implements AsyncDisposable {
     else this.#ready(task);
   }
 
-  #answered(connection: Connection, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
+  #answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
     const nowMs = this.#clock.monotonic();
-    if (reusable && !this.#closed) this.#pool.giveBack(connection, nowMs);
-    else this.#pool.drop(connection);
+    if (reusable && !this.#closed) carrier.free(nowMs);
+    else carrier.drop();
     this.#over(task, 'good', { kind: 'answered', answer }, nowMs);
   }
 
-  #failed(task: CopyTask, failure: MirrorFailure): void {
+  #failed(task: CopyTask, failure: MirrorFailure, healthy = false): void {
     this.#stats.failures[failure]++;
     this.#lastFailure = failure;
     // An answer that is too large, and an end of ours, say nothing against the mirror's health.
-    const result = failure === 'answer_too_large' ? 'good' : failure === 'shutdown' ? 'neutral' : 'bad';
+    const neutral = healthy || failure === 'shutdown';
+    const result = failure === 'answer_too_large' ? 'good' : neutral ? 'neutral' : 'bad';
     this.#over(task, result, { kind: 'failed', failure, sent: task.sent });
   }
 
@@ -325,7 +358,7 @@ export class Mirror implements AsyncDisposable {
       task.connection = undefined;
       this.#stats.inFlight--;
       // A copy that was given up half-way must not be taken as whole.
-      if (connection.task === task) this.#pool.drop(connection);
+      if (connection.task === task) connection.drop();
     }
     this.#breaker.settle(task.pass, result, nowMs);
     const next = this.#order?.leave(task);
@@ -336,11 +369,11 @@ export class Mirror implements AsyncDisposable {
 
   #sweep(): void {
     const nowMs = this.#clock.monotonic();
-    for (const connection of this.#pool.all) {
-      const { task } = connection;
+    for (const carrier of this.#pool.carriers()) {
+      const { task } = carrier;
       if (task === undefined || nowMs < task.deadlineMs) continue;
-      if (!connection.ready) this.#failed(task, 'connect_timeout');
-      else if (!task.ended && connection.caughtUp) this.#giveUp(task, 'client_slow');
+      if (!carrier.ready) this.#failed(task, 'connect_timeout');
+      else if (!task.ended && carrier.caughtUp) this.#giveUp(task, 'client_slow');
       else this.#failed(task, 'timeout');
     }
     for (const task of this.#waiting) {
@@ -358,7 +391,14 @@ export class Mirror implements AsyncDisposable {
     this.#signal?.removeEventListener('abort', this.#onAbort);
     this.#stopSweeping?.();
     for (const task of this.#waiting) this.#failed(task, 'shutdown');
-    for (const { task } of this.#pool.all) if (task !== undefined) this.#failed(task, 'shutdown');
+    for (const { task } of this.#pool.carriers()) if (task !== undefined) this.#failed(task, 'shutdown');
     this.#pool.destroy();
   }
+}
+
+/** What the mirror's address says that it speaks. */
+function openPool(host: CarrierHost): CarrierPool {
+  const { priorKnowledge, tls } = host.origin;
+  if (priorKnowledge) return new SessionPool(host);
+  return tls === undefined ? new ConnectionPool(host) : new NegotiatingPool(host);
 }

@@ -14,6 +14,8 @@ export interface Origin {
   readonly target: NetConnectOpts;
   /** Undefined: without TLS. */
   readonly tls: ConnectionOptions | undefined;
+  /** Whether HTTP/2 is spoken without being negotiated (RFC 9113 §3.3). */
+  readonly priorKnowledge: boolean;
   /** Host of requests that came without one. */
   readonly host: string;
 }
@@ -21,17 +23,10 @@ export interface Origin {
 /**
  * Reads the certificates and makes the TLS context, once for all connections.
  *
- * @throws UserError when a file cannot be read or used, or the mirror's protocol is not spoken
+ * @throws UserError when a file cannot be read or used
  */
-export function createOrigin({ name, endpoint, tls }: MirrorSettings, clock: Clock): Origin {
+export function createOrigin({ endpoint, tls }: MirrorSettings, clock: Clock): Origin {
   const { address } = endpoint;
-  if (endpoint.protocol !== 'http1') {
-    throw new UserError(`mirror "${name}" cannot be reached over ${endpoint.protocol} yet`, {
-      code: 'unavailable',
-      where: endpoint.url,
-      hint: 'use http:// or https://',
-    });
-  }
   const serverHost = address.kind === 'tcp' ? address.host : 'localhost';
   return {
     // A name is resolved by `lookup`; an IP address needs none and never asks it.
@@ -40,6 +35,7 @@ export function createOrigin({ name, endpoint, tls }: MirrorSettings, clock: Clo
         ? { host: address.host, port: address.port, noDelay: true, lookup: createLookup(clock) }
         : { path: address.path },
     tls: tls === undefined ? undefined : tlsOptions(tls, serverHost, endpoint.url),
+    priorKnowledge: endpoint.protocol === 'h2c',
     host: address.kind === 'tcp' ? hostField(address.host, address.port, tls !== undefined) : 'localhost',
   };
 }
@@ -56,7 +52,7 @@ function tlsOptions(tls: ClientTls, host: string, url: string): ConnectionOption
       rejectUnauthorized: tls.verify,
       // SNI carries names only (RFC 6066 §3); the certificate is verified against `host` where there is none.
       ...(isIP(name) === 0 ? { servername: name } : { host: name }),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: ['h2', 'http/1.1'],
     };
   } catch (error) {
     throw new UserError(`the TLS files of this mirror cannot be used: ${messageOf(error)}`, {

@@ -11,6 +11,8 @@ const BLOCK_BYTES = 4096;
 export class Pieces {
   bytes = 0;
   #list: Uint8Array[] = [];
+  /** Pieces of the list that are gone. */
+  #taken = 0;
   #block: Uint8Array | undefined;
   #used = 0;
 
@@ -29,10 +31,30 @@ export class Pieces {
   /** Hands everything out and begins anew. */
   take(): Uint8Array[] {
     this.#seal();
-    const list = this.#list;
+    const list = this.#taken === 0 ? this.#list : this.#list.slice(this.#taken);
     this.#list = [];
+    this.#taken = 0;
     this.bytes = 0;
     return list;
+  }
+
+  /** Hands out the next of the pieces, or the beginning of it: at most so many bytes, more than none. */
+  next(bytesMax: number): Uint8Array | undefined {
+    if (this.#taken === this.#list.length) this.#seal();
+    const piece = this.#list[this.#taken];
+    if (piece === undefined) return undefined;
+    if (piece.length > bytesMax) {
+      this.#list[this.#taken] = piece.subarray(bytesMax);
+      this.bytes -= bytesMax;
+      return piece.subarray(0, bytesMax);
+    }
+    this.bytes -= piece.length;
+    this.#taken++;
+    if (this.#taken === this.#list.length) {
+      this.#list = [];
+      this.#taken = 0;
+    }
+    return piece;
   }
 
   #push(piece: Uint8Array): void {

@@ -1,14 +1,17 @@
+import type { Carrier, CarrierHost, CarrierPool } from './carrier.ts';
 import { Connection } from './connection.ts';
-import type { ConnectionHost } from './connection.ts';
+import type { ConnectionOwner } from './connection.ts';
+import type { SocketOpener } from './socket.ts';
 
-/** The connections of one mirror. How many there are is bounded by how many copies are under way at once. */
-export class ConnectionPool {
-  readonly #host: ConnectionHost;
+/** The HTTP/1.1 connections of one mirror. */
+export class ConnectionPool implements CarrierPool, ConnectionOwner {
+  readonly protocol = 'http1';
+  readonly #host: CarrierHost;
   readonly #all = new Set<Connection>();
   readonly #idle: Connection[] = [];
   #onEmpty: (() => void) | undefined;
 
-  constructor(host: ConnectionHost) {
+  constructor(host: CarrierHost) {
     this.#host = host;
   }
 
@@ -16,58 +19,69 @@ export class ConnectionPool {
     return this.#all.size;
   }
 
-  /** Every connection that is not yet closed. */
-  get all(): Iterable<Connection> {
+  carriers(): Iterable<Carrier> {
     return this.#all;
   }
 
   /** The connection that was used last, so that those not needed grow old; a new one when none is idle. */
   take(): Connection {
+    return this.takeIdle() ?? this.#open();
+  }
+
+  takeIdle(): Connection | undefined {
     for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
       if (connection.usable) return connection;
     }
-    const connection = new Connection(this.#host);
+    return undefined;
+  }
+
+  /** A connection on a socket that is there. */
+  adopt(open: SocketOpener): Connection {
+    const connection = new Connection(this.#host, this, open);
     this.#all.add(connection);
     return connection;
   }
 
-  giveBack(connection: Connection, nowMs: number): void {
-    connection.idleSinceMs = nowMs;
+  idle(connection: Connection): void {
     this.#idle.push(connection);
   }
 
-  /** Closes a connection that is idle. */
-  drop(connection: Connection): void {
+  lost(connection: Connection): void {
     const at = this.#idle.indexOf(connection);
     if (at !== -1) this.#idle.splice(at, 1);
     connection.destroy();
   }
 
-  /** Closes what has been idle for too long. */
   sweep(nowMs: number): void {
     // The oldest are in front.
     for (const connection of this.#idle.filter(({ idleSinceMs, idleMs }) => nowMs - idleSinceMs >= idleMs)) {
-      this.drop(connection);
+      this.lost(connection);
     }
   }
 
-  /** The connection's socket is gone. */
   closed(connection: Connection): void {
     this.#all.delete(connection);
+    this.#host.resized();
     if (this.#all.size === 0) this.#onEmpty?.();
   }
 
-  /** Closes every connection at once. */
   destroy(): void {
     this.#idle.length = 0;
     for (const connection of this.#all) connection.destroy();
   }
 
-  /** Resolves when no connection is left; only one may wait for that. */
   async empty(): Promise<void> {
     if (this.#all.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#onEmpty = resolve;
     });
+  }
+
+  #open(): Connection {
+    const connection = new Connection(this.#host, this);
+    this.#all.add(connection);
+    this.#host.stats.connects++;
+    this.#host.resized();
+    return connection;
   }
 }

@@ -4,7 +4,9 @@ import type { RequestHead } from '../model/exchange.ts';
 import type { Rewrite } from '../model/policy.ts';
 import { EncodeError, encodeLastChunk, encodeRequestHead } from '../wire/http1/encode.ts';
 import type { Http1RequestHead } from '../wire/http1/head.ts';
-import { addedFields, compileFieldRules } from './field-rules.ts';
+import { Http2RequestHead } from '../wire/http2/head.ts';
+import { createBlockWriter } from './block-writer.ts';
+import { addedFields, compileFieldRules, connectionOptions, wantsTrailers } from './field-rules.ts';
 import type { Field, FieldRules } from './field-rules.ts';
 import { http1Head } from './http1-head.ts';
 import { ID_HEADER, MIRROR_HEADER } from './marker.ts';
@@ -24,29 +26,49 @@ export interface RequestRewriter {
    *   more than one reading
    */
   head(head: RequestHead, body: CopyRequest['body'], id: string): string | undefined;
+  /**
+   * The same as a header block of HTTP/2 (RFC 9113 §8.3.1): names in lower case, Host as `:authority`, no field of a
+   * connection but `te: trailers`.
+   *
+   * @returns the block, an octet for each character, which depends on no block before it; undefined as for `head`
+   */
+  block(head: RequestHead, body: CopyRequest['body'], id: string): string | undefined;
   /** The end of a chunked body, with those trailer fields that a copy keeps and that can be sent. */
   lastChunk(trailers: readonly Field[] | undefined): Buffer;
+  /** The header block of the same trailer fields; empty when none is left. */
+  trailerBlock(trailers: readonly Field[] | undefined): string;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
-const LAST_CHUNK = encodeLastChunk();
+const NO_FIELDS: readonly Field[] = [];
 
 /**
  * @param mirror value of `x-understudy-mirror`
  * @param fallbackHost Host of copies whose client sent none
+ * @param scheme of copies whose client named none
  * @throws UserError when the policy asks for something that cannot be sent
  */
-export function compileRewrite(rewrite: Rewrite, mirror: string, fallbackHost: string): RequestRewriter {
+export function compileRewrite(
+  rewrite: Rewrite,
+  mirror: string,
+  fallbackHost: string,
+  scheme: 'http' | 'https' = 'http',
+): RequestRewriter {
   const rules = compileFieldRules(rewrite);
   const added = addedFields(rewrite);
   const redactedParams = new Set(rewrite.redact.queryParams);
   const sameTarget = rewrite.path === undefined && redactedParams.size === 0;
   checkSettings(rewrite, added);
+  const blocks = createBlockWriter(rules, [...added, [MIRROR_HEADER, mirror]], scheme);
   const lastLines = [...added, [MIRROR_HEADER, mirror]]
     .map(([name, value]) => `${name}: ${value}\r\n`)
     .join('');
 
-  function targetOf(head: Http1RequestHead): string {
+  function hostOf(head: RequestHead): string {
+    return rewrite.host === 'preserve' ? head.authority || fallbackHost : rewrite.host;
+  }
+
+  function targetOf(head: RequestHead): string {
     const { target } = head;
     if (target === '*' || (sameTarget && target.startsWith('/'))) return target;
     const path = rewrite.path === undefined ? head.path : rewritePath(head.path, rewrite.path);
@@ -57,25 +79,35 @@ export function compileRewrite(rewrite: Rewrite, mirror: string, fallbackHost: s
     head(given, body, id) {
       const head = http1Head(given);
       if (head === undefined || head.method === 'CONNECT') return undefined;
-      const host = rewrite.host === 'preserve' ? head.authority || fallbackHost : rewrite.host;
       // Everything in it was read by the strict decoder, comes from checked settings, or is written here.
-      return `${head.method} ${targetOf(head)} HTTP/1.1\r\nHost: ${host}\r\n${keptLines(head, rules, NOTHING)}${lastLines}${framing(body)}${ID_HEADER}: ${id}\r\n\r\n`;
+      return `${head.method} ${targetOf(head)} HTTP/1.1\r\nHost: ${hostOf(head)}\r\n${keptLines(head, rules, NOTHING)}${lastLines}${framing(body)}${ID_HEADER}: ${id}\r\n\r\n`;
     },
-    lastChunk: (trailers) => (trailers === undefined ? LAST_CHUNK : lastChunk(trailers, rules)),
+    block(given, body, id) {
+      const head = given instanceof Http2RequestHead ? given : http1Head(given);
+      if (head === undefined || head.method === 'CONNECT') return undefined;
+      const target = targetOf(head);
+      const isTarget = target.startsWith('/') || (target === '*' && head.method === 'OPTIONS');
+      return isTarget ? blocks.request(head, target, hostOf(head), body, id) : undefined;
+    },
+    lastChunk: (trailers) => encodeLastChunk(sendableTrailers(trailers, rules)),
+    trailerBlock: (trailers) => blocks.trailers(sendableTrailers(trailers, rules)),
   };
 }
 
-function lastChunk(trailers: readonly Field[], rules: FieldRules): Buffer {
+/** Those that a copy keeps; none where any of them cannot be sent. */
+function sendableTrailers(trailers: readonly Field[] | undefined, rules: FieldRules): readonly Field[] {
+  if (trailers === undefined) return NO_FIELDS;
   const kept = trailers.flatMap(([name, value]): Field[] => {
     const rule = rules.of(name);
     if (rule === 'redact') return [[name, REDACTED]];
     return rule === 'keep' ? [[name, value]] : [];
   });
   try {
-    return encodeLastChunk(kept);
+    encodeLastChunk(kept);
+    return kept;
   } catch (error) {
     if (!(error instanceof EncodeError)) throw error;
-    return LAST_CHUNK;
+    return NO_FIELDS;
   }
 }
 
@@ -102,7 +134,7 @@ function keptLines(head: Http1RequestHead, rules: FieldRules, named: ReadonlySet
     lines += head.lines(from, i);
     from = i + 1;
     if (rule === 'redact' && !isNamed) lines += `${head.name(i)}: ${REDACTED}\r\n`;
-    else if (rule === 'te') trailersWanted ||= /(?:^|,)[ \t]*trailers[ \t]*(?:$|,)/i.test(head.value(i));
+    else if (rule === 'te') trailersWanted ||= wantsTrailers(head.value(i));
     else if (rule === 'connection' && named === NOTHING && namesFields(head, i)) {
       // Names are dropped wherever they stand, also ahead of this field: begin again with all of them.
       return keptLines(head, rules, connectionOptions(head));
@@ -115,15 +147,6 @@ function keptLines(head: Http1RequestHead, rules: FieldRules, named: ReadonlySet
 
 function namesFields(head: Http1RequestHead, index: number): boolean {
   return !head.valueIs(index, 'keep-alive') && !head.valueIs(index, 'close');
-}
-
-function connectionOptions(head: Http1RequestHead): ReadonlySet<string> {
-  const options = new Set<string>();
-  for (let i = 0; i < head.fieldCount; i++) {
-    if (!head.nameIs(i, 'connection')) continue;
-    for (const option of head.value(i).split(',')) options.add(option.trim().toLowerCase());
-  }
-  return options;
 }
 
 /** Finds at the start what would otherwise spoil every copy. */

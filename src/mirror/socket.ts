@@ -1,6 +1,6 @@
 import { connect, isIP } from 'node:net';
 import type { Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
+import { TLSSocket, connect as connectTls } from 'node:tls';
 import { rawTcp } from '../kit/raw-tcp.ts';
 import type { RawHandler, RawSocket } from '../kit/raw-tcp.ts';
 import type { Origin } from './origin.ts';
@@ -19,8 +19,8 @@ export interface MirrorSocket {
 
 export interface SocketEvents {
   connected(): void;
-  /** Bytes can be sent: with TLS that is after the handshake. */
-  ready(): void;
+  /** Bytes can be sent: with TLS that is after the handshake, which may have chosen a protocol (RFC 7301). */
+  ready(alpn?: string): void;
   /** A TLS session that the next connection can resume. */
   session(session: Buffer): void;
   /** The chunk is valid during the call only. */
@@ -33,6 +33,13 @@ export interface SocketEvents {
 }
 
 /** Begins to connect. Events come later, never from within this call. */
+export type SocketOpener = (
+  origin: Origin,
+  session: Buffer | undefined,
+  events: SocketEvents,
+) => MirrorSocket;
+
+/** Opens a connection of its own. */
 export function openSocket(origin: Origin, session: Buffer | undefined, events: SocketEvents): MirrorSocket {
   const { target, tls } = origin;
   if (tls === undefined && 'port' in target && isIP(target.host ?? '') !== 0) {
@@ -119,7 +126,7 @@ class NodeSocket implements MirrorSocket {
       if (!secure) events.ready();
     });
     if (secure) {
-      socket.on('secureConnect', () => events.ready());
+      socket.on('secureConnect', () => events.ready(alpnOf(socket)));
       socket.on('session', (session: Buffer) => events.session(session));
     }
     socket.on('data', (chunk: Buffer) => events.data(chunk));
@@ -157,4 +164,10 @@ class NodeSocket implements MirrorSocket {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+function alpnOf(socket: Socket): string | undefined {
+  return socket instanceof TLSSocket && typeof socket.alpnProtocol === 'string'
+    ? socket.alpnProtocol
+    : undefined;
 }

@@ -1,0 +1,73 @@
+import type { Slab } from '../kit/slab.ts';
+import type { MirrorAnswer } from '../model/copy.ts';
+import type { MirrorFailure } from '../model/exchange.ts';
+import type { CopyTask } from './copy-task.ts';
+import type { Field } from './field-rules.ts';
+import type { Origin } from './origin.ts';
+import type { CountedMirrorStats } from './stats.ts';
+
+/** What copies are written in. */
+export type CopyProtocol = 'http1' | 'http2';
+
+/** What carries one copy at a time: a connection of HTTP/1.1, a stream of HTTP/2, or a place on a connection that is being made. */
+export interface Carrier {
+  /** The copy it carries. */
+  readonly task: CopyTask | undefined;
+  /** Something of the copy waits to be flushed at the end of this turn of the event loop. */
+  flushSoon: boolean;
+  /** Whether the mirror has been reached; a timeout before that is a connect timeout. */
+  readonly ready: boolean;
+  /** Whether all that the copy had to send so far has left. */
+  readonly caughtUp: boolean;
+  begin(task: CopyTask): void;
+  /** Sends what the copy has, as far as the mirror takes it. */
+  flush(): void;
+  /** Its copy has its answer, and there may be another. */
+  free(nowMs: number): void;
+  /** Its copy is over otherwise, of which the mirror must not take what it has as whole. Nothing more is heard of it. */
+  drop(): void;
+}
+
+/** What carriers need of their mirror. */
+export interface CarrierHost {
+  readonly origin: Origin;
+  readonly stats: CountedMirrorStats;
+  readonly bodyBytesMax: number;
+  readonly bufferBytesMax: number;
+  /** Where answers are kept. */
+  readonly slab: Slab;
+  /** Microseconds since the Unix epoch. */
+  readonly micros: () => number;
+  /** Monotonic, ms. */
+  readonly nowMs: () => number;
+  /** The newest TLS session, to be resumed. */
+  session: Buffer | undefined;
+  /** Writes a copy's head anew, because the mirror has chosen another protocol. False: it cannot be, and the copy is over. */
+  rewrite(task: CopyTask, protocol: CopyProtocol): boolean;
+  /** The header block of a copy's trailers; empty when nothing of them is left. */
+  trailerBlock(trailers: readonly Field[] | undefined): string;
+  /** A copy's answer is whole. `reusable`: the carrier is to be freed, otherwise to be dropped. */
+  answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void;
+  /** A copy failed. `healthy`: which says nothing against the mirror. */
+  failed(task: CopyTask, failure: MirrorFailure, healthy?: boolean): void;
+  /** There are more or fewer connections. */
+  resized(): void;
+}
+
+/** The connections of one mirror. How many there are is bounded by how many copies are under way at once. */
+export interface CarrierPool {
+  /** What the mirror speaks, as far as is known. */
+  readonly protocol: CopyProtocol;
+  /** Connections that are not yet closed. */
+  readonly size: number;
+  /** Everything that carries, or could carry, a copy. */
+  carriers(): Iterable<Carrier>;
+  /** Something that carries nothing yet. */
+  take(): Carrier;
+  /** Closes what has been idle for too long. */
+  sweep(nowMs: number): void;
+  /** Closes every connection at once. */
+  destroy(): void;
+  /** Resolves when no connection is left; only one may wait for that. */
+  empty(): Promise<void>;
+}
