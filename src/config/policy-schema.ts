@@ -190,21 +190,12 @@ function mirrorSchema(
   );
   return section({
     name: defaultName === undefined ? name : name.prefault(defaultName),
-    url: urlSchema('Where copies go.', [
-      'http://orders-v2:3000',
-      'https://orders-v2:3443',
-      'unix:/run/orders-v2.sock',
-    ]),
+    url: urlSchema(
+      'Where copies go: `http://` and `unix:/path` (HTTP/1.1), `https://` (HTTP/2 or HTTP/1.1, which the mirror chooses by ALPN), `h2c://` (HTTP/2 without TLS). What clients speak makes no difference.',
+      ['http://orders-v2:3000', 'https://orders-v2:3443', 'h2c://orders-v2:3000', 'unix:/run/orders-v2.sock'],
+    ),
     tls: clientTls.optional().meta({ description: 'How it is reached over TLS; for `https://` URLs.' }),
   }).transform((mirror, context): MirrorSettings => {
-    if (mirror.url.protocol === 'h2c') {
-      context.issues.push({
-        code: 'custom',
-        input: mirror,
-        message: 'not yet: copies are sent as HTTP/1.1\nwrite http://, if the service speaks that too',
-        path: ['url'],
-      });
-    }
     return { name: mirror.name, endpoint: mirror.url, tls: endpointTls(mirror.url, mirror.tls, context) };
   });
 }
