@@ -2,7 +2,9 @@
  * What one observer costs for each exchange: µs CPU, system calls included, from the tape to the compared pair, with a
  * real nginx as the mirror. Live workers are left out: the tape is written here, and that part is measured apart.
  *
- *   node --single-threaded-gc bench/observer.ts
+ *   node --single-threaded-gc bench/observer.ts [--closing]
+ *
+ * --closing: a connection for each exchange.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +14,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { heldWritesBuffer } from '../src/compare/held-writes.ts';
 import { epochMicros } from '../src/kit/clock.ts';
 import { createTapeTrack, TapeWriter } from '../src/live/tape-writer.ts';
+import type { TapeTrack } from '../src/live/tape-writer.ts';
 import { testMatch, testPolicy } from '../src/model/fixtures.ts';
 import type { Policy } from '../src/model/policy.ts';
 import { createTape, FROM_CLIENT, FROM_PRIMARY, unreadBytes, viewTape } from '../src/model/tape.ts';
@@ -23,6 +26,7 @@ import { nginxConfig } from './nginx-config.ts';
 import { freePort, untilListening } from './ports.ts';
 import { openProcesses } from './processes.ts';
 
+const CLOSING = process.argv.includes('--closing');
 const CONNECTIONS = 32;
 const EXCHANGES = 100_000;
 const ROUNDS = 4;
@@ -61,16 +65,23 @@ async function exchanges(writer: TapeWriter, tape: Tape, count: number): Promise
     })),
   );
   const { control } = viewTape(tape);
-  for (const track of tracks) writer.open(track, epochMicros());
+  if (!CLOSING) for (const track of tracks) writer.open(track, epochMicros());
   for (let written = 0; written < count;) {
     if (unreadBytes(control) < 65_536) {
+      if (CLOSING) for (const track of tracks) writer.open(track, epochMicros());
       for (const track of tracks) writer.data(track, FROM_CLIENT, REQUEST, epochMicros());
       for (const track of tracks) writer.data(track, FROM_PRIMARY, ANSWER, epochMicros());
+      if (CLOSING) for (const track of tracks) end(writer, track);
       written += CONNECTIONS;
     }
     await pause(1);
   }
-  for (const track of tracks) writer.close(track, undefined, epochMicros());
+  if (!CLOSING) for (const track of tracks) writer.close(track, undefined, epochMicros());
+}
+
+function end(writer: TapeWriter, track: TapeTrack): void {
+  writer.end(track, FROM_PRIMARY, epochMicros());
+  writer.close(track, undefined, epochMicros());
 }
 
 async function main(): Promise<void> {
