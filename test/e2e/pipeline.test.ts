@@ -135,7 +135,7 @@ test('the gate of the manual says so when it cannot be decided, or was called wr
   const undecided = await runGate(folder, {
     PRIMARY: primary.url,
     MIRROR: primary.url,
-    UNTIL: 'verdict,5-pairs',
+    UNTIL: 'verdict,5-pairs,60s',
     LOAD: folder.file('few.sh'),
   });
   equal(undecided.code, 2, undecided.out + undecided.err);
