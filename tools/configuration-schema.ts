@@ -26,7 +26,14 @@ export interface JsonSchema {
 
 /** The configuration language as a JSON Schema (draft 7, which editors know best), keys that are not known yet left out. */
 export function configurationSchema(): JsonSchema {
-  const schema = settingsSchema({ env: {}, absolute: (path) => path, readText: () => '' });
+  const schema = settingsSchema({
+    env: {},
+    absolute: (path) => path,
+    readText: () => '',
+    readBytes: () => new Uint8Array(),
+    exists: () => false,
+    filesBelow: () => [],
+  });
   const json = z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-07',

@@ -6,8 +6,12 @@ import { decodeBody } from './content-coding.ts';
 import { createFormats } from './formats.ts';
 import type { CompareFormat, Content, Faults, FormatContext } from './format.ts';
 import { compareOctets } from './formats/octets.ts';
+import { compareRpc } from './grpc/comparison.ts';
+import type { Rpc } from './grpc/protocol.ts';
+import type { HeaderRules } from './headers.ts';
 import type { Ignoring } from './ignoring.ts';
 import { PathRules } from './path-pattern.ts';
+import { ProtobufBodies } from './protobuf/bodies.ts';
 import type { PairDifferences } from './sink.ts';
 import { sharedStructures } from './structure.ts';
 import type { Structure } from './structure.ts';
@@ -26,7 +30,8 @@ export class BodyComparison implements FormatContext {
   readonly #unordered: PathRules<true>;
   readonly #keys: PathRules<string>;
   readonly #tolerance: PathRules<{ readonly absolute: number; readonly relative: number }>;
-  readonly #formats: Readonly<Record<Structure, CompareFormat>> = createFormats();
+  readonly #protobuf: ProtobufBodies;
+  readonly #formats: Readonly<Record<Structure, CompareFormat>>;
   #sink: PairDifferences | undefined;
   #ignoring: Ignoring | undefined;
   #nesting = 0;
@@ -37,10 +42,13 @@ export class BodyComparison implements FormatContext {
     this.#unordered = new PathRules(settings.unordered.map((path) => [path, true]));
     this.#keys = new PathRules(settings.keys.map(({ path, key }) => [path, key]));
     this.#tolerance = new PathRules(settings.tolerance.map((rule) => [rule.path, rule]));
+    this.#protobuf = new ProtobufBodies(settings.protobuf);
+    this.#formats = createFormats(this.#protobuf.compare);
   }
 
   /** Starts with another pair. */
-  begin(sink: PairDifferences, ignoring: Ignoring): void {
+  begin(sink: PairDifferences, ignoring: Ignoring, route: string): void {
+    this.#protobuf.route = route;
     this.#sink = sink;
     this.#ignoring = ignoring;
     this.#nesting = 0;
@@ -79,6 +87,11 @@ export class BodyComparison implements FormatContext {
     const otherContent = createContent(right.bytes, other.header('content-type') ?? '');
     if (left.fault === undefined && right.fault === undefined) this.#contents(content, otherContent, BODY);
     else this.#broken({ primary: left.fault, other: right.fault }, content, otherContent, BODY);
+  }
+
+  /** Compares the answers to a call: status, metadata and messages. */
+  compareCalls(primary: Answer, other: Answer, rpc: Rpc, rules: HeaderRules): void {
+    compareRpc(primary, other, rpc, this, rules, this.#protobuf.options, this.#protobuf.method);
   }
 
   nested(primary: Content, other: Content, path: string): void {

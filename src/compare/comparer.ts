@@ -3,6 +3,8 @@ import type { Answer, Difference } from '../model/difference.ts';
 import type { Redaction } from '../model/policy.ts';
 import { BodyComparison } from './body.ts';
 import { equalBodies } from './bytes.ts';
+import { rpcOf } from './grpc/protocol.ts';
+import type { Rpc } from './grpc/protocol.ts';
 import { CONNECTION_FIELDS, isVolatileField } from './header-rules.ts';
 import { compareHeaders, compareTrailers } from './headers.ts';
 import { IgnoringByRoute } from './ignoring.ts';
@@ -53,13 +55,16 @@ export function createComparer(settings: CompareSettings, options: ComparerOptio
       if (sameHeads && (bodiless || equalBodies(primary.body, other.body))) return SAME;
       const ignored = ignoring.on(route);
       const sink = new PairDifferences(settings.limits, ignored, mask);
-      body.begin(sink, ignored);
+      body.begin(sink, ignored, route);
       if (compareStatus(primary, other, sink)) {
-        if (!sameHeads) {
-          compareHeaders(primary, other, body, rules);
-          compareTrailers(primary, other, body, rules);
-        }
-        if (!bodiless) body.compare(primary, other);
+        const rpc = bodiless ? undefined : sharedRpc(primary, other);
+        if (rpc === undefined) {
+          if (!sameHeads) {
+            compareHeaders(primary, other, body, rules);
+            compareTrailers(primary, other, body, rules);
+          }
+          if (!bodiless) body.compare(primary, other);
+        } else body.compareCalls(primary, other, rpc, rules);
       }
       const { differences, more } = sink;
       if (differences.length === 0 && more === 0 && sink.ignored === 0) return SAME;
@@ -92,10 +97,29 @@ function hasNoBody(primary: Answer, other: Answer, method: string): boolean {
  * count, such as the date.
  */
 function sameFields(primary: Answer, other: Answer, volatile: 'presence' | 'value'): boolean {
-  if ((primary.trailers?.length ?? 0) > 0 || (other.trailers?.length ?? 0) > 0) return false;
+  if (!sameTrailers(primary.trailers ?? [], other.trailers ?? [])) return false;
   const differing = primary.differingFields?.(other) ?? differingFields(primary, other);
   if (differing === undefined) return false;
   return differing.every((name) => mayDiffer(name, volatile));
+}
+
+function sameTrailers(
+  left: NonNullable<Answer['trailers']>,
+  right: NonNullable<Answer['trailers']>,
+): boolean {
+  if (left.length !== right.length) return false;
+  return left.every(([name, value], index) => {
+    const other = right[index];
+    return other !== undefined && name === other[0] && value === other[1];
+  });
+}
+
+/** The protocol of calls that both answers speak. */
+function sharedRpc(primary: Answer, other: Answer): Rpc | undefined {
+  const rpc = rpcOf(primary.header('content-type') ?? '');
+  if (rpc === undefined) return undefined;
+  const shared = rpcOf(other.header('content-type') ?? '');
+  return shared?.protocol === rpc.protocol && shared.codec === rpc.codec ? rpc : undefined;
 }
 
 /** Whether no value of a field makes a difference. Connection does, since it names others that are left out. */

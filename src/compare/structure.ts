@@ -8,6 +8,7 @@ export type Structure =
   | 'form'
   | 'multipart'
   | 'markup'
+  | 'protobuf'
   | 'text'
   | 'octets';
 
@@ -21,6 +22,7 @@ const BY_TYPE: readonly (readonly [RegExp, Structure])[] = [
   [/^text\/event-stream$/, 'event-stream'],
   [/^application\/x-www-form-urlencoded$/, 'form'],
   [/^multipart\//, 'multipart'],
+  [/^application\/(?:x-|vnd\.google\.)?proto(?:buf)?$|\+proto(?:buf)?$/, 'protobuf'],
   [/^text\/html$|\/(?:xml|xml-dtd)$|\+xml$/, 'markup'],
   [/^text\/|\/(?:x-)?(?:javascript|ecmascript|yaml|toml|sql|graphql|sh|csv|pem-file)$|\+yaml$/, 'text'],
 ];

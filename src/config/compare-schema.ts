@@ -1,6 +1,12 @@
 import { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
-import type { CompareSettings, IgnoreRule, NoiseSettings, ToleranceRule } from '../model/compare-settings.ts';
+import type {
+  CompareSettings,
+  IgnoreRule,
+  NoiseSettings,
+  RouteSettings,
+  ToleranceRule,
+} from '../model/compare-settings.ts';
 import { DIFFERENCE_KINDS } from '../model/difference.ts';
 import { checkFieldName } from './checks.ts';
 import { compareLimitsSchema } from './compare-limits-schema.ts';
@@ -8,6 +14,7 @@ import { gateSchema } from './gate-schema.ts';
 import { checkBodyPattern, checkPathPattern } from './path-pattern.ts';
 import { percentage, shareOf } from './percentage.ts';
 import { checkRoute } from './route-template.ts';
+import { protobufSchema } from './protobuf-schema.ts';
 import { routesSchema } from './routes-schema.ts';
 import type { Surroundings } from './surroundings.ts';
 import {
@@ -76,6 +83,10 @@ export function compareSchema(surroundings: Surroundings): z.ZodType<CompareSett
       description: 'How much the primary’s answers differ by themselves, where there is no control.',
     }),
     routes: routesSchema(surroundings).prefault({}).meta({ description: 'What requests are grouped by.' }),
+    protobuf: protobufSchema(surroundings).prefault({}).meta({
+      description:
+        'How Protobuf messages are read: of gRPC, gRPC-Web and Connect, and bodies of plain HTTP. Without descriptors they are compared by field numbers: `body.#3.#1`.',
+    }),
     gate: gateSchema().prefault({}).meta({ description: 'When the policy has passed or failed.' }),
     limits: compareLimitsSchema().prefault({}).meta({ description: 'What a comparison may cost.' }),
   }).transform((compare): CompareSettings => ({
@@ -85,10 +96,18 @@ export function compareSchema(surroundings: Surroundings): z.ZodType<CompareSett
     tolerance: compare.tolerance,
     headers: compare.headers,
     noise: compare.noise,
-    routes: compare.routes,
+    routes: withMethods(compare.routes, compare.protobuf.templates),
+    protobuf: compare.protobuf.settings,
     gate: compare.gate,
     limits: compare.limits,
   }));
+}
+
+/** Routes with the methods of services that are known, so that none of them is folded. */
+function withMethods(routes: RouteSettings, methods: readonly string[]): RouteSettings {
+  if (methods.length === 0) return routes;
+  const known = new Set(routes.templates);
+  return { ...routes, templates: [...routes.templates, ...methods.filter((path) => !known.has(path))] };
 }
 
 function ignoreSchema(): z.ZodType<IgnoreRule> {

@@ -1,6 +1,6 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { closeSync, openSync, readSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { UserError, messageOf } from '../kit/errors.ts';
 
 /** What a configuration refers to outside of itself. */
@@ -14,6 +14,20 @@ export interface Surroundings {
    * @throws UserError when it cannot be read
    */
   readText(path: string): string;
+  /**
+   * The bytes of a file.
+   *
+   * @throws UserError when it cannot be read, or has more than `maxBytes`
+   */
+  readBytes(path: string, maxBytes: number): Uint8Array;
+  /** Whether there is a file that can be read. */
+  exists(path: string): boolean;
+  /**
+   * Files below a folder whose names end so, as paths from there with slashes, in order. Links are not followed.
+   *
+   * @throws UserError when there is no such folder, or it has more than `max`
+   */
+  filesBelow(folder: string, ending: string, max: number): readonly string[];
 }
 
 /** Longest certificate, key or token file, bytes. A bundle of all public authorities has a quarter of a MiB. */
@@ -28,6 +42,9 @@ export function diskSurroundings(
     env,
     absolute: (path) => resolve(folder, path),
     readText: (path) => readBounded(resolve(folder, path), MAX_FILE_BYTES),
+    readBytes: (path, maxBytes) => readBytesBounded(resolve(folder, path), maxBytes),
+    exists: (path) => statSync(resolve(folder, path), { throwIfNoEntry: false })?.isFile() ?? false,
+    filesBelow: (path, ending, max) => filesBelow(resolve(folder, path), ending, max),
   };
 }
 
@@ -42,6 +59,19 @@ export function folderOf(file: string): string {
  * @throws UserError when there is no such file, it cannot be read, is longer or not UTF-8
  */
 export function readBounded(path: string, maxBytes: number): string {
+  const bytes = readBytesBounded(path, maxBytes);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new UserError(`${path} is not UTF-8 text`, {
+      code: 'config',
+      hint: 'is it the right file?',
+      cause: error,
+    });
+  }
+}
+
+function readBytesBounded(path: string, maxBytes: number): Buffer {
   const chunks: Buffer[] = [];
   let total = 0;
   try {
@@ -67,15 +97,33 @@ export function readBounded(path: string, maxBytes: number): string {
       hint: 'is it the right file?',
     });
   }
+  return Buffer.concat(chunks);
+}
+
+/** Folders in folders that are looked into. */
+const MAX_FOLDER_DEPTH = 16;
+/** Entries of folders that are looked at for each file that is wanted. */
+const ENTRIES_PER_FILE = 20;
+
+function filesBelow(root: string, ending: string, max: number): readonly string[] {
+  const found: string[] = [];
+  let entries = 0;
+  const look = (below: string, depth: number) => {
+    for (const entry of readdirSync(join(root, below), { withFileTypes: true })) {
+      const path = below === '' ? entry.name : `${below}/${entry.name}`;
+      if (++entries > max * ENTRIES_PER_FILE || found.length > max) {
+        throw new UserError(`${root} has too many files`, { code: 'config', hint: 'give a folder below it' });
+      }
+      if (entry.isDirectory() && depth < MAX_FOLDER_DEPTH) look(path, depth + 1);
+      else if (entry.isFile() && entry.name.endsWith(ending)) found.push(path);
+    }
+  };
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    look('', 0);
   } catch (error) {
-    throw new UserError(`${path} is not UTF-8 text`, {
-      code: 'config',
-      hint: 'is it the right file?',
-      cause: error,
-    });
+    throw error instanceof UserError ? error : unreadable(root, error);
   }
+  return found.toSorted();
 }
 
 /** @throws UserError when the text holds no certificate that can be read */

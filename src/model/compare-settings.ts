@@ -16,6 +16,7 @@ export interface CompareSettings {
   };
   readonly noise: NoiseSettings;
   readonly routes: RouteSettings;
+  readonly protobuf: ProtobufSettings;
   readonly gate: Gate;
   readonly limits: CompareLimits;
 }
@@ -53,6 +54,15 @@ export interface RouteSettings {
   readonly limit: number;
   /** Distinct values of one path segment before it is taken for a parameter. */
   readonly segmentValues: number;
+}
+
+export interface ProtobufSettings {
+  /** A serialised `google.protobuf.FileDescriptorSet`, whole and each file after its imports; undefined: messages are compared by field numbers. */
+  readonly descriptors: Uint8Array | undefined;
+  /** Whether a field that is not set differs from one that is set to its default, where the two can be told apart. */
+  readonly unset: 'differs' | 'default';
+  /** Paths of methods without side effects, `/package.Service/Method`: calls of these are no writes. */
+  readonly safeMethods: readonly string[];
 }
 
 /** When a policy has passed or failed. Rates are shares of pairs, 0…1. */
@@ -104,6 +114,7 @@ export const DEFAULT_COMPARE: CompareSettings = {
   headers: { volatile: 'presence' },
   noise: { repeat: undefined, assumed: 0.001, recognisers: 'auto' },
   routes: { templates: [], limit: 500, segmentValues: 20 },
+  protobuf: { descriptors: undefined, unset: 'differs', safeMethods: [] },
   gate: {
     risk: 'medium',
     rate: 0.001,

@@ -21,7 +21,7 @@ export type Risk = (typeof RISKS)[number];
 export interface Difference {
   readonly kind: DifferenceKind;
   /**
-   * Where, with array indexes folded: `status`, `header.content-type`, `trailer.x-checksum`, `body`, `body.user.name`,
+   * Where, with array indexes folded: `status`, `grpc.status`, `header.content-type`, `trailer.x-checksum`, `body`, `body.user.name`,
    * `body.items[].price`, `body["odd name"]`, `failure.timeout`, `latency.total`.
    */
   readonly path: string;
@@ -34,6 +34,8 @@ export interface Difference {
 /** Why a body could not be read as what its media type says. Two that are broken alike are compared byte by byte. */
 export const BODY_FAULTS = [
   'malformed',
+  /** It ends in the middle of a message. */
+  'truncated',
   'too_deep',
   'too_many_values',
   'invalid_encoding',

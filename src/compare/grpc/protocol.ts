@@ -1,0 +1,28 @@
+/** How messages and the outcome of a call are carried. Unary Connect calls are plain HTTP, and no such protocol. */
+export type RpcProtocol = 'grpc' | 'grpc-web' | 'grpc-web-text' | 'connect';
+
+export interface Rpc {
+  readonly protocol: RpcProtocol;
+  /** What messages are written in: `proto`, `json`, or another word. */
+  readonly codec: string;
+}
+
+const TYPE = /^application\/(grpc-web-text|grpc-web|grpc|connect)(?:\+([a-z\d.+-]{1,32}))?\s*(?:;|$)/i;
+
+/**
+ * The protocol that a Content-Type tells: gRPC (github.com/grpc/grpc, doc/PROTOCOL-HTTP2.md), gRPC-Web (PROTOCOL-WEB.md)
+ * or a Connect stream (connectrpc.com/docs/protocol).
+ */
+export function rpcOf(contentType: string): Rpc | undefined {
+  if (!contentType.startsWith('application/')) return undefined;
+  const [, name = '', codec = 'proto'] = TYPE.exec(contentType) ?? [];
+  const protocol = name.toLowerCase();
+  if (
+    protocol === 'grpc' ||
+    protocol === 'grpc-web' ||
+    protocol === 'grpc-web-text' ||
+    protocol === 'connect'
+  )
+    return { protocol, codec: codec.toLowerCase() };
+  return undefined;
+}
