@@ -128,6 +128,8 @@ export class Http1Connection implements ConnectionDecoder {
     } else {
       if (this.#responses.idle) this.#responseStart = micros;
       this.#responses.write(chunk);
+      // What looks like a tunnel to this decoder goes on as HTTP/2.
+      if (this.#successor !== undefined) return;
       if (this.#responses.skippable >= SKIP_FROM_BYTES && this.#answering?.followResponse !== true) {
         this.#skip(direction, this.#responses.skippable);
       }

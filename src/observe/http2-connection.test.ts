@@ -157,6 +157,7 @@ test('an upgrade: the request of HTTP/1.1 is answered on stream 1', () => {
   assert.equal(tap.sink.seen[0]?.responseBody, 'one');
   assert.deepEqual([tap.counts.http1Requests, tap.counts.http2Requests, tap.counts.exchanges], [1, 1, 2]);
   assert.equal(tap.counts.incomplete.client_closed, 0);
+  assert.deepEqual([tap.skips, tap.givenUp], [[], []]);
 });
 
 test('the settings in the upgrade are those of the client', () => {

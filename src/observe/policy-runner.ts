@@ -5,8 +5,10 @@ import { safeMethod } from '../model/method.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
 import type { Connection, Exchange, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
+import { mayBeEndless } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
+import { asksForWebSocket } from '../wire/websocket/handshake.ts';
 import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
 /** Where copies of one policy go: a mirror, or the control. */
@@ -21,6 +23,8 @@ export interface RunningPolicy {
   readonly compiled: CompiledPolicy;
   readonly included: (request: RequestHead, connection: Connection) => boolean;
   readonly holdWrites: boolean;
+  /** Messages that are kept of the primary in a WebSocket connection; undefined: none is copied. */
+  readonly messages: number | undefined;
   readonly targets: readonly RunningTarget[];
   /** The longest answer that is kept to compare it, bytes. */
   readonly bodyBytes: number;
@@ -49,12 +53,15 @@ export interface PolicyJudge {
    *
    * @param body the primary's answer, content without framing, in the pieces it came in
    * @param cut the answer was too long to be kept, or was not seen whole
+   * @param truncated the answer may have no end, and is compared as far as it has come (see `mayBeEndless`), whatever
+   *   the exchange says about not being whole
    */
   settled(
     exchange: Exchange,
     body: readonly Uint8Array[],
     cut: boolean,
     copies: readonly SettledCopy[],
+    truncated?: boolean,
   ): void;
 }
 
@@ -103,6 +110,10 @@ interface Attachment {
   /** The answer is too long to be kept, or was not seen whole. */
   cut: boolean;
   bodyLimit: number;
+  /** The answer may have no end, and no more of it is kept. */
+  truncated: boolean;
+  readonly webSocket: boolean;
+  messageLimit: number;
   over: boolean;
 }
 
@@ -131,7 +142,7 @@ export class PolicyRunner implements ExchangeSink {
         refuse(policy, 'not_matched');
         continue;
       }
-      attachment ??= createAttachment();
+      attachment ??= createAttachment(isWebSocket(exchange.request));
       attachment.matched.push(policy);
       const reason = decide(policy, exchange, this.#options.isOwnCopy);
       if (reason === undefined) this.#start(policy, exchange, attachment);
@@ -140,7 +151,7 @@ export class PolicyRunner implements ExchangeSink {
     if (attachment === undefined) return;
     exchange.attachment = attachment;
     if (attachment.copies.length === 0) return;
-    exchange.followRequest = exchange.requestBody !== 'none';
+    exchange.followRequest = exchange.requestBody !== 'none' || attachment.webSocket;
     exchange.followResponse = true;
   }
 
@@ -149,6 +160,9 @@ export class PolicyRunner implements ExchangeSink {
   }
 
   requestGap(exchange: LiveExchange): void {
+    // Who leaves has had enough of an answer without end: that is how it ends.
+    const { response } = exchange;
+    if (exchange.requestDone && response !== undefined && mayBeEndless(response)) return;
     for (const { copy } of copiesOf(exchange))
       copy?.abort(exchange.incomplete === 'client_closed' ? 'client_closed' : 'tape_gap');
   }
@@ -161,12 +175,21 @@ export class PolicyRunner implements ExchangeSink {
 
   responseBody(exchange: LiveExchange, chunk: Uint8Array): void {
     const attachment = attachmentOf(exchange);
-    if (attachment === undefined || attachment.cut) return;
+    if (attachment === undefined || attachment.cut || attachment.truncated) return;
+    // Behind a gap it is not the same any more.
+    if (exchange.incomplete !== undefined) return;
     const bytes = attachment.bodyBytes + chunk.length;
-    if (bytes > attachment.bodyLimit || this.#keptBytes + chunk.length > this.#options.keptBytes) {
-      this.#forget(attachment);
-      attachment.cut = true;
+    if (
+      bytes > attachment.bodyLimit ||
+      this.#keptBytes + chunk.length > this.#options.keptBytes ||
+      (attachment.webSocket && attachment.body.length >= attachment.messageLimit)
+    ) {
       exchange.followResponse = false;
+      if (isEndless(exchange)) this.#truncate(exchange, attachment);
+      else {
+        this.#forget(attachment);
+        attachment.cut = true;
+      }
       return;
     }
     attachment.body.push(Buffer.from(chunk));
@@ -177,7 +200,7 @@ export class PolicyRunner implements ExchangeSink {
   done(exchange: LiveExchange): void {
     const attachment = attachmentOf(exchange);
     if (attachment === undefined) return;
-    if (exchange.incomplete === undefined) {
+    if (exchange.incomplete === undefined && !attachment.webSocket) {
       const { requestStart, responseEnd } = exchange.times;
       for (const { primary } of attachment.matched) record(primary, responseEnd - requestStart);
     }
@@ -186,6 +209,7 @@ export class PolicyRunner implements ExchangeSink {
     // Not before: the last abort would settle what is settled here.
     attachment.over = true;
     if (attachment.pending === 0) this.#settle(exchange, attachment);
+    else if (endedEarly(exchange, attachment)) for (const { copy } of attachment.copies) copy?.cut();
   }
 
   ambiguous(): void {
@@ -194,16 +218,20 @@ export class PolicyRunner implements ExchangeSink {
 
   #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {
     attachment.bodyLimit = Math.max(attachment.bodyLimit, policy.bodyBytes);
+    attachment.messageLimit = Math.max(attachment.messageLimit, policy.messages ?? 0);
     const { targets } = policy;
     const first = targets.length === 1 ? 0 : turnOf(policy.counts.sampled) % targets.length;
     for (let i = 0; i < targets.length; i++) {
       const running = targets[(first + i) % targets.length] as RunningTarget;
       if (running.wants?.(exchange.request) === false) continue;
+      // Whatever the client says would be said to the primary twice.
+      if (attachment.webSocket && running.role === 'repeat') continue;
       const inProgress: CopyInProgress = { policy, running, copy: undefined, outcome: undefined };
       const started = running.target.copy({
         id: exchange.id,
         head: exchange.request,
         body: exchange.requestBody,
+        webSocket: attachment.webSocket,
         connectionId: exchange.connection.id,
         onDone: (outcome) => this.#answered(exchange, attachment, inProgress, outcome),
       });
@@ -226,14 +254,29 @@ export class PolicyRunner implements ExchangeSink {
     inProgress.outcome = outcome;
     inProgress.copy = undefined;
     attachment.pending--;
-    if (attachment.over && attachment.pending === 0) this.#settle(exchange, attachment);
+    if (attachment.pending > 0) return;
+    if (attachment.over) this.#settle(exchange, attachment);
+    else if (attachment.truncated || attachment.copies.some(isTruncated)) {
+      if (isEndless(exchange)) this.#truncate(exchange, attachment);
+    }
+  }
+
+  /** No more is kept of an answer that may have no end; once no copy is under way either, what there is is compared. */
+  #truncate(exchange: LiveExchange, attachment: Attachment): void {
+    attachment.truncated = true;
+    exchange.followResponse = false;
+    if (attachment.pending > 0) return;
+    exchange.followRequest = false;
+    this.#settle(exchange, attachment);
   }
 
   /** The primary and every mirror are done with this request. */
   #settle(exchange: LiveExchange, attachment: Attachment): void {
     const { copies, body, cut } = attachment;
+    const truncated = attachment.truncated || (exchange.incomplete !== undefined && isEndless(exchange));
     for (const { running, outcome } of copies) {
       if (outcome?.kind !== 'answered' || exchange.incomplete !== undefined || cut) continue;
+      if (truncated || attachment.webSocket || outcome.answer.truncated === true) continue;
       record(running.counts.durations, outcome.answer.endMicros - outcome.answer.startMicros);
     }
     // The copies of one policy stand together.
@@ -242,7 +285,7 @@ export class PolicyRunner implements ExchangeSink {
       let to = from + 1;
       while (to < copies.length && copies[to]?.policy === policy) to++;
       const all = from === 0 && to === copies.length;
-      policy?.judge.settled(exchange, body, cut, all ? copies : copies.slice(from, to));
+      policy?.judge.settled(exchange, body, cut, all ? copies : copies.slice(from, to), truncated);
       from = to;
     }
     this.#forget(attachment);
@@ -266,7 +309,8 @@ function decide(
   if (isOwnCopy(request)) return 'loop';
   if (!policy.included(request, connection)) return 'not_sampled';
   policy.counts.sampled++;
-  if (request.method === 'CONNECT' || isWebSocket(request)) return 'upgrade';
+  if (request.method === 'CONNECT') return 'upgrade';
+  if (isWebSocket(request) && (policy.messages === undefined || !asksForWebSocket(request))) return 'upgrade';
   if (policy.holdWrites && !safeMethod(request.method)) {
     policy.judge.held(request);
     return 'unsafe_method';
@@ -286,7 +330,7 @@ function refuse({ targets }: RunningPolicy, reason: NotMirroredReason): void {
   for (const { counts } of targets) counts.notMirrored[reason]++;
 }
 
-function createAttachment(): Attachment {
+function createAttachment(webSocket: boolean): Attachment {
   return {
     matched: [],
     copies: [],
@@ -295,8 +339,27 @@ function createAttachment(): Attachment {
     bodyBytes: 0,
     cut: false,
     bodyLimit: 0,
+    truncated: false,
+    webSocket,
+    messageLimit: 0,
     over: false,
   };
+}
+
+function isEndless({ response }: LiveExchange): boolean {
+  return response !== undefined && mayBeEndless(response);
+}
+
+function isTruncated({ outcome }: CopyInProgress): boolean {
+  return outcome?.kind === 'answered' && outcome.answer.truncated === true;
+}
+
+/** Whether the live answer ended without coming to an end, so that nobody waits for that of a mirror. */
+function endedEarly(exchange: LiveExchange, attachment: Attachment): boolean {
+  const { incomplete, response, responseDone } = exchange;
+  if (attachment.webSocket) return incomplete !== undefined || response?.status !== 101;
+  if (incomplete === undefined || response === undefined || responseDone) return false;
+  return response.header('content-length') === undefined;
 }
 
 function isWebSocket(request: RequestHead): boolean {
