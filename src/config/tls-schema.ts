@@ -127,7 +127,7 @@ function terminateSchema(surroundings: Surroundings): z.ZodType<TerminateTls> {
       choice({ description: 'A protocol.' }, ['h2', 'http/1.1']),
       {
         description:
-          'Protocols offered to clients (ALPN), best first. Bytes are relayed as they are, so the primary has to speak each of them.',
+          'Protocols offered to clients (ALPN), best first. Bytes are relayed as they are, so the primary has to speak each of them: an `http://` one only `http/1.1`, an `h2c://` one only `h2`; an `https://` one is asked for the same (ALPN), and a client whose protocol it refuses is closed, counted as `protocol`.',
         otherwise: '`[http/1.1]`; `[h2]` with an `h2c://` primary',
         examples: [['h2', 'http/1.1']],
       },

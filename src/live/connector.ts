@@ -22,8 +22,8 @@ export interface ConnectorEvents<Client extends Waiting> {
   /** What goes to the primary ahead of everything else, also of a TLS handshake; undefined for nothing. */
   preamble(client: Client): Uint8Array | undefined;
   connected(client: Client, upstream: RelayStream, endpoint: EndpointState): void;
-  /** No endpoint could be reached, or none speaks what the client speaks. */
-  unreachable(client: Client): void;
+  /** No endpoint could be reached; `refused`: the last one that was does not speak what the client speaks (ALPN). */
+  unreachable(client: Client, refused: boolean): void;
 }
 
 interface Attempt<Client> {
@@ -108,7 +108,7 @@ export class Connector<Client extends Waiting> {
   connect(client: Client): void {
     const state = this.endpoints.pick();
     if (state === undefined) {
-      this.#events.unreachable(client);
+      this.#events.unreachable(client, false);
       return;
     }
     const socket = this.#dial(state, client);
@@ -134,7 +134,7 @@ export class Connector<Client extends Waiting> {
       forget(socket);
       socket.destroy();
       this.endpoints.released(state);
-      this.#events.unreachable(client);
+      this.#events.unreachable(client, false);
     }
   }
 
@@ -163,7 +163,7 @@ export class Connector<Client extends Waiting> {
       !agreesOn(socket as TLSSocket, client.alpn)
     ) {
       socket.destroy();
-      this.#next(attempt);
+      this.#next(attempt, true);
       return;
     }
     forget(socket);
@@ -173,16 +173,16 @@ export class Connector<Client extends Waiting> {
 
   #errored(attempt: Attempt<Client>, code: string | undefined): void {
     // The endpoint is well: it only does not speak what this client speaks.
-    if (code === NO_PROTOCOL) this.#next(attempt);
+    if (code === NO_PROTOCOL) this.#next(attempt, true);
     else this.#failed(attempt);
   }
 
   #failed(attempt: Attempt<Client>): void {
     this.endpoints.failed(attempt.state);
-    this.#next(attempt);
+    this.#next(attempt, false);
   }
 
-  #next(attempt: Attempt<Client>): void {
+  #next(attempt: Attempt<Client>, refused: boolean): void {
     forget(attempt.socket);
     this.endpoints.released(attempt.state);
     const tried = (attempt.tried ??= []);
@@ -190,7 +190,7 @@ export class Connector<Client extends Waiting> {
     const next = tried.length >= TRIES_MAX ? undefined : this.endpoints.pick(tried);
     if (next === undefined) {
       this.#attempts.delete(attempt);
-      this.#events.unreachable(attempt.client);
+      this.#events.unreachable(attempt.client, refused);
       return;
     }
     attempt.state = next;

@@ -96,7 +96,7 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     const connectorEvents: ConnectorEvents<Arrived> = {
       preamble: (arrived) => this.#preamble(arrived),
       connected: (arrived, upstream, endpoint) => this.#relay(arrived, upstream, endpoint),
-      unreachable: (arrived) => this.#unreachable(arrived),
+      unreachable: (arrived, refused) => this.#unreachable(arrived, refused),
     };
     this.connector = new Connector(settings.primary, options.primaryPem, connectorEvents, clock);
     const arrivalEvents: ArrivalEvents = {
@@ -270,8 +270,8 @@ export class LiveListener implements RelayHost, AsyncDisposable {
     });
   }
 
-  #unreachable({ socket }: Arrived): void {
-    this.#count('unreachable', 1);
+  #unreachable({ socket }: Arrived, refused: boolean): void {
+    this.#count(refused ? 'protocolRefused' : 'unreachable', 1);
     resetAfterFlush(socket);
     this.#release();
   }

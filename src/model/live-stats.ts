@@ -10,6 +10,8 @@ export const LIVE_STAT_NAMES = [
   'bytesFromPrimary',
   /** Clients closed because no endpoint could be reached. */
   'unreachable',
+  /** Clients closed because the primary does not take the protocol that they agreed on (ALPN). */
+  'protocolRefused',
   /** Connections closed because nothing passed for the idle timeout. */
   'idleClosed',
   /** TLS handshakes and PROXY headers that failed or took too long. */

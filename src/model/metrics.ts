@@ -31,7 +31,7 @@ export const METRICS = {
   ),
   liveClosed: counter(
     'understudy_live_connections_closed_total',
-    'Client connections that the live path ended itself, by reason: unreachable (no endpoint of the primary took it), idle, handshake.',
+    'Client connections that the live path ended itself, by reason: unreachable (no endpoint of the primary took it), protocol (the primary does not speak what the client agreed on, ALPN), idle, handshake.',
     ['tap', 'reason'],
   ),
   liveBytes: counter(

@@ -66,8 +66,11 @@ export interface TapStatus {
   readonly resynchronised: number;
 }
 
-/** `unreachable`: no endpoint took it; `idle`: nothing passed for too long; `handshake`: TLS or PROXY header failed. */
-export const CLOSE_REASONS = ['unreachable', 'idle', 'handshake'] as const;
+/**
+ * `unreachable`: no endpoint took it; `protocol`: the primary does not speak what the client agreed on (ALPN); `idle`: nothing
+ * passed for too long; `handshake`: TLS or PROXY header failed.
+ */
+export const CLOSE_REASONS = ['unreachable', 'protocol', 'idle', 'handshake'] as const;
 export type CloseReason = (typeof CLOSE_REASONS)[number];
 
 /** Why a connection is relayed and its requests are not seen. */

@@ -108,7 +108,12 @@ export class Tap implements AsyncDisposable {
       tls: settings.tls.mode,
       workers: settings.workers,
       connections: { open: stats.open, accepted: stats.accepted, refused: stats.refused },
-      closed: { unreachable: stats.unreachable, idle: stats.idleClosed, handshake: stats.handshakeFailed },
+      closed: {
+        unreachable: stats.unreachable,
+        protocol: stats.protocolRefused,
+        idle: stats.idleClosed,
+        handshake: stats.handshakeFailed,
+      },
       unfollowed: {
         left_out: leftOut + now.leftOut,
         too_many: counts.tooMany,

@@ -162,6 +162,7 @@ suite('curl', { skip: missingPeers('curl') }, () => {
     const url = `https://localhost:${listener.port}/`;
     const common = ['--cacert', authority.ca, '--resolve', `localhost:${listener.port}:127.0.0.1`, url];
     notEqual((await curl('--http2', ...common)).code, 0);
+    deepEqual([listener.stat('protocolRefused'), listener.stat('unreachable')], [1, 0]);
     equal((await curl('--http1.1', ...common)).code, 0);
     deepEqual((await listener.exchanges(1)).map(story), ['GET / 200']);
   });
