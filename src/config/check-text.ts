@@ -115,7 +115,7 @@ function reasonText(reason: NotMirroredReason, policy: Policy): string {
     case 'not_sampled':
       return ' (not in its share)';
     case 'unsafe_method':
-      return ' (writes: hold copies only GET, HEAD, OPTIONS and TRACE)';
+      return ' (writes: hold copies only GET, HEAD, OPTIONS and TRACE, and calls whose descriptor says NO_SIDE_EFFECTS)';
     case 'body_too_large':
       return ` (limits.bodyBytes is ${formatSize(policy.limits.bodyBytes)})`;
     case 'upgrade':

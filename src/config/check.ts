@@ -2,7 +2,7 @@ import { UserError } from '../kit/errors.ts';
 import type { Connection, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import { explain } from '../model/match-explain.ts';
 import type { Explanation } from '../model/match-explain.ts';
-import { safeMethod } from '../model/method.ts';
+import { safeRequest } from '../model/method.ts';
 import type { MirrorSettings, Policy } from '../model/policy.ts';
 import { sampleKey, samplePlace } from '../model/sample.ts';
 import type { SampleKey } from '../model/sample.ts';
@@ -127,7 +127,8 @@ function decide(
   if (share <= 0 || (place !== undefined && place >= share)) return notCopied('not_sampled');
   if (head.method === 'CONNECT' || head.header('upgrade')?.toLowerCase() === 'websocket')
     return notCopied('upgrade');
-  if (policy.writes === 'hold' && !safeMethod(head.method)) return notCopied('unsafe_method');
+  const safeCalls = new Set(policy.compare.protobuf.safeMethods);
+  if (policy.writes === 'hold' && !safeRequest(head, safeCalls)) return notCopied('unsafe_method');
   if (bodyBytes > policy.limits.bodyBytes) return notCopied('body_too_large');
   return place === undefined && share < 1 ? { kind: 'by_chance', share } : { kind: 'copied' };
 }

@@ -1,7 +1,14 @@
 import type { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
 import { parseCidr } from '../model/cidr.ts';
-import type { DestinationMatch, Match, NamedMatch, SourceMatch, ValueMatch } from '../model/policy.ts';
+import type {
+  DestinationMatch,
+  GrpcMatch,
+  Match,
+  NamedMatch,
+  SourceMatch,
+  ValueMatch,
+} from '../model/policy.ts';
 import { compilePattern } from '../model/regex.ts';
 import { isHost } from './address.ts';
 import { checkHeaderName, checkPath, checkValue } from './checks.ts';
@@ -35,20 +42,24 @@ export function matchSchema(): z.ZodType<Match> {
     ),
     source: sourceSchema().optional().meta({ description: 'Who sends the request.' }),
     destination: destinationSchema().optional().meta({ description: 'Whom it is sent to.' }),
-    grpc: later('the decoding of gRPC; until then match the path /package.Service/Method'),
+    grpc: grpcSchema().optional().meta({
+      description:
+        'A method of gRPC, gRPC-Web or Connect: Gateway API `GRPCMethodMatch`. The path `/service/method` decides; at least one of the two is given.',
+    }),
   })
-    .transform(({ path, method, headers, queryParams, source, destination }): Match => ({
+    .transform(({ path, method, headers, queryParams, grpc, source, destination }): Match => ({
       path,
       method,
       headers,
       queryParams,
+      grpc,
       source,
       destination,
     }))
     .meta({
       id: 'Match',
       description:
-        'What a request has to be like: Gateway API `HTTPRouteMatch`, and `source` and `destination`. All parts that are given have to hold.',
+        'What a request has to be like: Gateway API `HTTPRouteMatch`, and `grpc`, `source` and `destination`. All parts that are given have to hold.',
     });
 }
 
@@ -75,6 +86,53 @@ function pathSchema(): z.ZodType<ValueMatch<'Exact' | 'PathPrefix' | 'RegularExp
       ['value'],
     ),
   }));
+}
+
+function grpcSchema(): z.ZodType<GrpcMatch> {
+  return section({
+    type: choice({ description: '`RegularExpression` is RE2, for the whole name.' }, NAMED_TYPES).prefault(
+      'Exact',
+    ),
+    service: text(
+      'text',
+      {
+        description: 'The service with its package.',
+        otherwise: 'every service',
+        examples: ['shop.v1.Orders'],
+      },
+      checkValue,
+    ).optional(),
+    method: text(
+      'text',
+      { description: 'The method.', otherwise: 'every method', examples: ['Get'] },
+      checkValue,
+    ).optional(),
+  }).transform(({ type, service, method }, context): GrpcMatch => {
+    if (service === undefined && method === undefined) {
+      context.issues.push({
+        code: 'custom',
+        input: type,
+        message:
+          'neither a service nor a method is given\nwrite { service: shop.v1.Orders }, or { method: Get }, or both',
+      });
+    }
+    for (const [key, value] of [
+      ['service', service],
+      ['method', method],
+    ] as const) {
+      if (value === undefined) continue;
+      attempt(value, context, () => (type === 'Exact' ? checkCallName(value) : checkPattern(value)), [key]);
+    }
+    return { type, service, method };
+  });
+}
+
+/** A name of a service or method, as .proto files have them. */
+function checkCallName(name: string): string {
+  if (/^[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$/.test(name)) return name;
+  throw new UserError(`"${name.slice(0, 80)}" is no name of a service or method`, {
+    hint: 'write shop.v1.Orders and Get, or give the type RegularExpression',
+  });
 }
 
 function namedList(

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ProtobufSettings } from '../model/compare-settings.ts';
 import { joinDescriptors, readDescriptorSet, readProtos } from './protobuf-descriptors.ts';
+import type { Descriptors } from './protobuf-descriptors.ts';
 import type { Surroundings } from './surroundings.ts';
 import { attempt, choice, later, list, section, text } from './value.ts';
 
@@ -51,10 +52,12 @@ export function protobufSchema(surroundings: Surroundings): z.ZodType<ProtobufSe
     const files = [...descriptors.flat(), ...protos.flat()];
     if (files.length === 0)
       return { settings: { descriptors: undefined, unset, safeMethods: [] }, templates: [] };
-    const { bytes, methods, safeMethods } = attempt(files, context, () => joinDescriptors(files));
+    // What could not be read has its issue, and is not used.
+    const read: Partial<Descriptors> = attempt(files, context, () => joinDescriptors(files));
+    const { bytes = new Uint8Array(), methods = [], safeMethods = [] } = read;
     return {
-      settings: { descriptors: bytes, unset, safeMethods },
-      templates: (methods ?? []).slice(0, MAX_METHODS).map((path) => `POST ${path}`),
+      settings: { descriptors: Buffer.from(bytes).toString('base64'), unset, safeMethods },
+      templates: methods.slice(0, MAX_METHODS).map((path) => `POST ${path}`),
     };
   });
 }

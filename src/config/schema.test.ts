@@ -24,13 +24,17 @@ function* nodes(schema: unknown, path: string): Generator<readonly [path: string
   }
 }
 
+const FILES = [
+  ['.yaml', 'openapi.yaml'],
+  ['.key', 'orders.key'],
+  ['.proto', 'orders.proto'],
+] as const;
+
 test('every example in the reference is accepted, and every key is described', () => {
   using surroundings = createTestSurroundings();
   // Whatever a file is called, it holds what is asked for.
   const readText = (path: string): string =>
-    surroundings.readText(
-      path.endsWith('.yaml') ? 'openapi.yaml' : path.endsWith('.key') ? 'orders.key' : 'orders.crt',
-    );
+    surroundings.readText(FILES.find(([ending]) => path.endsWith(ending))?.[1] ?? 'orders.crt');
   let examples = 0;
   const described = new Set<string>();
   const all = new Set<string>();

@@ -57,8 +57,11 @@ export interface RouteSettings {
 }
 
 export interface ProtobufSettings {
-  /** A serialised `google.protobuf.FileDescriptorSet`, whole and each file after its imports; undefined: messages are compared by field numbers. */
-  readonly descriptors: Uint8Array | undefined;
+  /**
+   * A serialised `google.protobuf.FileDescriptorSet` in base64, whole and each file after its imports; undefined: messages
+   * are compared by field numbers.
+   */
+  readonly descriptors: string | undefined;
   /** Whether a field that is not set differs from one that is set to its default, where the two can be told apart. */
   readonly unset: 'differs' | 'default';
   /** Paths of methods without side effects, `/package.Service/Method`: calls of these are no writes. */

@@ -44,6 +44,7 @@ export function testMatch(part: Partial<Match> = {}): Match {
     method: undefined,
     headers: [],
     queryParams: [],
+    grpc: undefined,
     source: undefined,
     destination: undefined,
     ...part,

@@ -1,24 +1,12 @@
 import { compileCidrs } from './cidr.ts';
+import type { Condition } from './condition.ts';
 import type { Connection, RequestHead } from './exchange.ts';
+import { grpcConditions } from './match-grpc.ts';
 import { compileHosts } from './match-host.ts';
 import { hasPrefix, normalPath, normalPrefix } from './match-path.ts';
 import { queryParam } from './match-query.ts';
 import type { Match, NamedMatch, ValueMatch } from './policy.ts';
 import { compilePattern } from './regex.ts';
-
-/** One thing that a match asks for. The same object decides and explains, so that the two cannot differ. */
-export interface Condition {
-  /** Its key in the configuration, below the match: `path`, `headers[0]`, `source.cidrs`. */
-  readonly key: string;
-  /** What it asks for, in words: `PathPrefix /api`. */
-  readonly wanted: string;
-  /** 0: a comparison; 1: a walk through text; 2: a regular expression. */
-  readonly cost: number;
-  /** @param path the request's path as `normalPath` gives it */
-  readonly holds: (request: RequestHead, connection: Connection, path: string) => boolean;
-  /** What the request has in its place; undefined when it has nothing there. */
-  readonly found: (request: RequestHead, connection: Connection, path: string) => string | undefined;
-}
 
 /**
  * The conditions of a match, in the order of the configuration.
@@ -27,7 +15,7 @@ export interface Condition {
  * @throws UserError when a pattern or network is not valid
  */
 export function compileConditions(match: Match, whenTooLong: boolean): readonly Condition[] {
-  const { path, method, headers, queryParams, source, destination } = match;
+  const { path, method, headers, queryParams, grpc, source, destination } = match;
   const conditions: Condition[] = [];
   if (path !== undefined) conditions.push(pathCondition(path, whenTooLong));
   if (method !== undefined) conditions.push(methodCondition(method));
@@ -35,6 +23,7 @@ export function compileConditions(match: Match, whenTooLong: boolean): readonly 
     ...headers.map((header, index) => headerCondition(header, index, whenTooLong)),
     ...queryParams.map((param, index) => queryCondition(param, index, whenTooLong)),
   );
+  if (grpc !== undefined) conditions.push(...grpcConditions(grpc, whenTooLong));
   if (source !== undefined && source.cidrs.length > 0) conditions.push(cidrCondition(source.cidrs));
   if (source !== undefined && source.principals.length > 0)
     conditions.push(principalCondition(source.principals));

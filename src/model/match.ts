@@ -1,6 +1,6 @@
 import type { Connection, RequestHead } from './exchange.ts';
 import { compileConditions } from './match-condition.ts';
-import type { Condition } from './match-condition.ts';
+import type { Condition } from './condition.ts';
 import { normalPath } from './match-path.ts';
 import { byPrecedence } from './match-precedence.ts';
 import type { Match, Policy } from './policy.ts';

@@ -24,14 +24,23 @@ export interface Policy {
   readonly compare: CompareSettings;
 }
 
-/** Gateway API `HTTPRouteMatch` plus `source` and `destination`. All parts that are set must hold. */
+/** Gateway API `HTTPRouteMatch` plus `grpc`, `source` and `destination`. All parts that are set must hold. */
 export interface Match {
   readonly path: ValueMatch<'Exact' | 'PathPrefix' | 'RegularExpression'> | undefined;
   readonly method: string | undefined;
   readonly headers: readonly NamedMatch[];
   readonly queryParams: readonly NamedMatch[];
+  readonly grpc: GrpcMatch | undefined;
   readonly source: SourceMatch | undefined;
   readonly destination: DestinationMatch | undefined;
+}
+
+/** Gateway API `GRPCMethodMatch`. At least one of service and method is given. */
+export interface GrpcMatch {
+  readonly type: 'Exact' | 'RegularExpression';
+  /** With its package: `shop.v1.Orders`. */
+  readonly service: string | undefined;
+  readonly method: string | undefined;
 }
 
 export interface ValueMatch<Type extends string> {

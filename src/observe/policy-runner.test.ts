@@ -28,6 +28,7 @@ function running(part: Partial<Policy> = {}, names: readonly string[] = ['v2'], 
     compiled: compileMatcher(policy),
     included: (request, connection) => included(request, connection, () => 0.5),
     holdWrites: policy.writes === 'hold',
+    safeCalls: new Set(policy.compare.protobuf.safeMethods),
     messages: policy.upgrade === 'mirror' ? policy.limits.messages : undefined,
     targets: targets.map((target) => ({
       target,

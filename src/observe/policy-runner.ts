@@ -1,7 +1,7 @@
 import { zeroCounts } from '../kit/counts.ts';
 import { createHistogram, record } from '../kit/histogram.ts';
 import type { Histogram } from '../kit/histogram.ts';
-import { safeMethod } from '../model/method.ts';
+import { safeRequest } from '../model/method.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
 import type { Connection, Exchange, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
@@ -23,6 +23,8 @@ export interface RunningPolicy {
   readonly compiled: CompiledPolicy;
   readonly included: (request: RequestHead, connection: Connection) => boolean;
   readonly holdWrites: boolean;
+  /** Paths of gRPC and Connect methods that are no writes, `/package.Service/Method`. */
+  readonly safeCalls: ReadonlySet<string>;
   /** Messages that are kept of the primary in a WebSocket connection; undefined: none is copied. */
   readonly messages: number | undefined;
   readonly targets: readonly RunningTarget[];
@@ -311,7 +313,7 @@ function decide(
   policy.counts.sampled++;
   if (request.method === 'CONNECT') return 'upgrade';
   if (isWebSocket(request) && (policy.messages === undefined || !asksForWebSocket(request))) return 'upgrade';
-  if (policy.holdWrites && !safeMethod(request.method)) {
+  if (policy.holdWrites && !safeRequest(request, policy.safeCalls)) {
     policy.judge.held(request);
     return 'unsafe_method';
   }

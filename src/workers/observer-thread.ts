@@ -157,6 +157,7 @@ export class ObserverThread {
       compiled: compileMatcher(policy),
       included: (request, connection) => included(request, connection, Math.random),
       holdWrites: policy.writes === 'hold',
+      safeCalls: new Set(policy.compare.protobuf.safeMethods),
       targets: mirrors.map(({ running }) => running),
       bodyBytes: policy.limits.bodyBytes,
       counts: { matched: 0, sampled: 0 },

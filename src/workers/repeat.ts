@@ -1,4 +1,4 @@
-import { safeMethod } from '../model/method.ts';
+import { safeRequest } from '../model/method.ts';
 import type { RequestHead } from '../model/exchange.ts';
 import type { MirrorSettings, Policy } from '../model/policy.ts';
 import type { PrimarySettings } from '../model/settings.ts';
@@ -39,5 +39,6 @@ export function repeatPart(policy: Policy, random: () => number): (request: Requ
   const { repeat } = policy.compare.noise;
   if (repeat === undefined) return () => false;
   const share = repeat.numerator / repeat.denominator;
-  return ({ method }) => safeMethod(method) && random() < share;
+  const safeCalls = new Set(policy.compare.protobuf.safeMethods);
+  return (request) => safeRequest(request, safeCalls) && random() < share;
 }

@@ -11,7 +11,7 @@ export class ProtobufBodies {
   /** Of the pair that is compared now: `POST /shop.v1.Orders/Get`. */
   route = '';
   readonly options: ProtobufOptions;
-  readonly #descriptors: Uint8Array | undefined;
+  readonly #descriptors: string | undefined;
   #types: ProtobufTypes | undefined;
   #read = false;
 
@@ -48,7 +48,7 @@ export class ProtobufBodies {
     if (this.#read || this.#descriptors === undefined) return this.#types;
     this.#read = true;
     try {
-      this.#types = new ProtobufTypes(this.#descriptors);
+      this.#types = new ProtobufTypes(Buffer.from(this.#descriptors, 'base64'));
     } catch {
       // The configuration has refused sets that cannot be read; what a newer one knows goes by numbers.
     }

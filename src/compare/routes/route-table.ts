@@ -11,6 +11,13 @@ const CATCH_ALL = '(other)';
 /** For targets that are no path: an authority (CONNECT). */
 const NO_PATH = '(no path)';
 
+/**
+ * A method of a service in a package, as gRPC and Connect call it (PROTOCOL-HTTP2.md: Path). Few others have a dot in the
+ * middle of a path's first segment.
+ */
+const CALL = /^\/[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
+const CALL_CHARS = 200;
+
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'];
 /** Methods of others' making that are told apart. */
 const FURTHER_METHODS = 8;
@@ -50,12 +57,16 @@ export class RouteTable {
   readonly #tree: RouteTree;
   readonly #templates: TemplateTree;
   readonly #byMethod = new Map<string, MethodRoutes>();
+  /** Methods of services: they are never folded, however many a service has. */
+  readonly #calls = new Map<string, Route>();
+  readonly #limit: number;
   #furtherMethods = 0;
   #turnedAway = 0;
 
   /** @param onFold `from` are routes that no longer exist, and their counts belong to `to` */
   constructor(settings: RouteSettings, onFold: (from: readonly string[], to: string) => void = () => {}) {
     this.#templates = new TemplateTree(settings.templates);
+    this.#limit = settings.limit;
     this.#tree = new RouteTree(settings.limit, settings.segmentValues, (from, to) => {
       for (const routes of this.#byMethod.values()) {
         routes.fresh.clear();
@@ -68,7 +79,7 @@ export class RouteTable {
 
   /** Routes learned; templates that are known do not count, nor do catch-alls. */
   get size(): number {
-    return this.#tree.size;
+    return this.#tree.size + this.#calls.size;
   }
 
   /** Requests that were counted under a catch-all because there were too many routes. */
@@ -112,7 +123,12 @@ export class RouteTable {
     if (path === NO_PATH) return routes.noPath;
     if (!path.startsWith('/')) return routes.catchAll;
     const names = path.slice(1).split('/');
-    return this.#template(routes, names) ?? this.#tree.routeOf(routes.method, names) ?? routes.catchAll;
+    return (
+      this.#template(routes, names) ??
+      this.#call(routes, path) ??
+      this.#tree.routeOf(routes.method, names) ??
+      routes.catchAll
+    );
   }
 
   #remember(routes: MethodRoutes, path: string): Route {
@@ -136,6 +152,8 @@ export class RouteTable {
     const segments = segmentsOf(path);
     const template = this.#template(routes, segments);
     if (template !== undefined) return template;
+    const call = this.#call(routes, path);
+    if (call !== undefined) return call;
     for (const [at, segment] of segments.entries()) segments[at] = placeholderOf(segment) ?? segment;
     return this.#tree.routeOf(routes.method, segments) ?? routes.catchAll;
   }
@@ -148,6 +166,16 @@ export class RouteTable {
     if (known !== undefined) return known;
     const route = createRoute(`${routes.method} ${path}`);
     routes.templates.set(path, route);
+    return route;
+  }
+
+  /** The route of a call; past the limit such paths are learned as all others are. */
+  #call({ method }: MethodRoutes, path: string): Route | undefined {
+    if (method !== 'POST' || path.length > CALL_CHARS || !CALL.test(path)) return undefined;
+    const known = this.#calls.get(path);
+    if (known !== undefined || this.#calls.size >= this.#limit) return known;
+    const route = createRoute(`${method} ${path}`);
+    this.#calls.set(ownText(path), route);
     return route;
   }
 
