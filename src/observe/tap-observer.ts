@@ -7,7 +7,8 @@ import { sniffClient, sniffHttp2Server } from '../wire/sniff.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { createObserverCounts } from './counts.ts';
 import type { ExchangeSink } from './exchange.ts';
-import { FollowedConnection } from './followed-connection.ts';
+import { TapedConnection } from './followed-connection.ts';
+import type { FollowedConnection } from './followed-connection.ts';
 import { Http1Connection } from './http1-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { TapeEvents } from './tape-reader.ts';
@@ -83,9 +84,14 @@ export class TapObserver implements TapeEvents {
   }
 
   open(id: number, midstream: boolean, note: Uint8Array): void {
+    this.follow(new TapedConnection(this.#options.tap, id, latin1(note)), midstream);
+  }
+
+  /** Begins with a connection of any tap. `midstream`: bytes before were not seen. */
+  follow(connection: FollowedConnection, midstream: boolean): void {
+    const { id } = connection;
     // An earlier connection of this number or in this slot: its end was lost.
     this.#drop(id, 'tape_gap');
-    const connection = new FollowedConnection(this.#options.tap, id, latin1(note));
     const before = this.#slots.get(connection.slot);
     if (before !== undefined && before !== id) this.#drop(before, 'tape_gap');
     if (this.#followed.size >= this.#options.connections) {

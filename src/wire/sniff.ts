@@ -4,6 +4,7 @@ import { CR, LF, SP, TOKEN } from './http1/octets.ts';
 export type ClientProtocol = 'http1' | 'http2' | 'tls' | 'other' | 'more';
 
 const HTTP2_PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+const SSH = Buffer.from('SSH-', 'latin1');
 /** Longest method that is waited for; the longest registered one (RFC 3253, RFC 4437) has 17 letters. */
 const METHOD_BYTES = 32;
 /** The head of SETTINGS that is no acknowledgement, without its length: type, flags, stream. */
@@ -43,6 +44,9 @@ function sniffTls(bytes: Uint8Array): ClientProtocol {
 }
 
 function sniffMethod(bytes: Uint8Array): ClientProtocol {
+  // What SSH clients begin with (RFC 4253 §4.2) may look like a method with a space after it.
+  const same = sameBytes(bytes, SSH);
+  if (same === SSH.length) return 'other';
   let start = 0;
   if (bytes[0] === CR) {
     if (bytes.length > 1 && bytes[1] !== LF) return 'other';
