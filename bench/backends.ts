@@ -10,6 +10,8 @@ import { largeBody, SMALL_BODY } from './scenarios.ts';
 export interface Backend {
   readonly port: number;
   readonly tlsPort: number;
+  /** HTTP/2 by prior knowledge. */
+  readonly http2Port: number;
   /** Requests so far, without those of this function. */
   requests(): Promise<number>;
 }
@@ -28,10 +30,11 @@ export interface BackendSetup {
 export async function startBackend(processes: Processes, setup: BackendSetup): Promise<Backend> {
   const folder = join(setup.folder, setup.name);
   mkdirSync(folder);
-  const [port, tlsPort, statusPort] = [await freePort(), await freePort(), await freePort()];
+  const [port, tlsPort] = [await freePort(), await freePort()];
+  const [http2Port, statusPort] = [await freePort(), await freePort()];
   writeFileSync(join(folder, 'large'), largeBody());
   const file = join(folder, 'nginx.conf');
-  writeFileSync(file, config(setup, folder, { port, tlsPort, statusPort }));
+  writeFileSync(file, config(setup, folder, { port, tlsPort, http2Port, statusPort }));
   const child = processes.start(setup.cores, { file: setup.nginx, args: ['-e', 'stderr', '-c', file] });
   try {
     await untilListening(statusPort, 5000, child.ended);
@@ -42,6 +45,7 @@ export async function startBackend(processes: Processes, setup: BackendSetup): P
   return {
     port,
     tlsPort,
+    http2Port,
     async requests() {
       const page = await httpGet(statusPort, '/');
       asked++;
@@ -55,7 +59,7 @@ export async function startBackend(processes: Processes, setup: BackendSetup): P
 function config(
   setup: BackendSetup,
   folder: string,
-  ports: { port: number; tlsPort: number; statusPort: number },
+  ports: { port: number; tlsPort: number; http2Port: number; statusPort: number },
 ): string {
   return nginxConfig(
     folder,
@@ -63,6 +67,7 @@ function config(
      server {
        listen 127.0.0.1:${ports.port} backlog=4096;
        listen 127.0.0.1:${ports.tlsPort} ssl backlog=4096;
+       listen 127.0.0.1:${ports.http2Port} http2 backlog=4096;
        ssl_certificate ${setup.certificate.cert};
        ssl_certificate_key ${setup.certificate.key};
        default_type application/json;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { httpSend } from './ask.ts';
+import { send, type Scheme } from './ask.ts';
 import type { Contender } from './contenders/contender.ts';
 import { usageOf, type Usage } from './measure.ts';
 import { freePort, untilListening } from './ports.ts';
@@ -21,6 +21,7 @@ export interface Running {
 export interface LaunchOptions {
   readonly mode: Mode;
   readonly tls: boolean;
+  readonly http2?: boolean;
   /** Another mirror than the stage's. */
   readonly mirrorPort?: number;
 }
@@ -36,19 +37,26 @@ const ROUTES_MS = 5000;
  */
 export async function launch(stage: Stage, contender: Contender, options: LaunchOptions): Promise<Running> {
   const port = await freePort();
+  const { http2 = false, tls } = options;
+  const { primary, mirror } = stage;
   const command = contender.prepare({
     folder: stage.subfolder(),
     port,
     adminPort: await freePort(),
-    primaryPort: stage.primary.port,
-    mirrorPort: options.mode === 'mirror' ? (options.mirrorPort ?? stage.mirror.port) : undefined,
-    tls: options.tls ? stage.certificate : undefined,
+    primaryPort: http2 ? primary.http2Port : primary.port,
+    mirrorPort:
+      options.mode === 'mirror'
+        ? (options.mirrorPort ?? (http2 ? mirror.http2Port : mirror.port))
+        : undefined,
+    tls: tls ? stage.certificate : undefined,
+    http2,
   });
-  if (command === undefined) return straight(stage, contender, options.tls);
+  if (command === undefined)
+    return straight(contender, http2 ? primary.http2Port : tls ? primary.tlsPort : primary.port);
   const child = stage.processes.start(String(stage.cores.proxy), command);
   try {
     await untilListening(port, START_MS, child.ended);
-    await untilAnswering(port, options.tls);
+    await untilAnswering(port, http2 ? 'h2c' : tls ? 'https' : 'http');
   } catch (error) {
     await child.stop();
     const complaint = child.complaint() || (error as Error).message;
@@ -68,10 +76,10 @@ export async function launch(stage: Stage, contender: Contender, options: Launch
   };
 }
 
-async function untilAnswering(port: number, tls: boolean): Promise<void> {
+async function untilAnswering(port: number, scheme: Scheme): Promise<void> {
   const deadline = Date.now() + ROUTES_MS;
   for (;;) {
-    const problem = await httpSend(port, SMALL_GET.path, tls).then(
+    const problem = await send(scheme, port, SMALL_GET.path).then(
       ({ status }) => (status === 200 ? undefined : `it answers with status ${status}`),
       (error: Error) => error.message,
     );
@@ -81,10 +89,10 @@ async function untilAnswering(port: number, tls: boolean): Promise<void> {
   }
 }
 
-function straight(stage: Stage, contender: Contender, tls: boolean): Running {
+function straight(contender: Contender, port: number): Running {
   return {
     contender,
-    port: tls ? stage.primary.tlsPort : stage.primary.port,
+    port,
     pid: undefined,
     usage: () => undefined,
     alive: () => true,

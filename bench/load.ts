@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { runHttp2Load } from './http2-load.ts';
 import { HEADERS, type Workload } from './scenarios.ts';
 import type { Processes } from './processes.ts';
 
@@ -33,6 +34,7 @@ export async function runLoad(
   workload: Workload,
   seconds: number,
 ): Promise<Load> {
+  if (workload.streams > 0) return runHttp2Load(processes, cores, port, workload, seconds);
   const url = `${workload.tls ? 'https' : 'http'}://127.0.0.1:${port}${workload.path}`;
   const headers = { ...HEADERS, ...(workload.closing ? { Connection: 'close' } : {}) };
   const wrk = processes.start(cores, {

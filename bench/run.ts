@@ -76,7 +76,12 @@ async function throughputs(
   for (const workload of WORKLOADS) {
     if (!wanted(options.only, SCENARIO_NAMES, workload.name)) continue;
     for (const mode of ['plain', 'mirror'] as const) {
-      const able = contenders.filter((entry) => entry.modes.includes(mode) && (entry.tls || !workload.tls));
+      const able = contenders.filter(
+        (entry) =>
+          entry.modes.includes(mode) &&
+          (entry.tls || !workload.tls) &&
+          (entry.http2 || workload.streams === 0),
+      );
       results.push(await measureThroughput(stage, able, workload, mode, options));
     }
   }

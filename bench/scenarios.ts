@@ -14,6 +14,13 @@ export interface Workload {
   /** A new connection for every request (`Connection: close`). */
   readonly closing: boolean;
   readonly tls: boolean;
+  /** HTTP/2 by prior knowledge, from client to mirror, with so many streams on each connection; 0: HTTP/1.1. */
+  readonly streams: number;
+}
+
+export function schemeOf({ streams, tls }: Workload): 'http' | 'https' | 'h2c' {
+  if (streams > 0) return 'h2c';
+  return tls ? 'https' : 'http';
 }
 
 /** Both are what the mirroring policy of Understudy asks for; every contender gets the same requests. */
@@ -39,6 +46,7 @@ export const SMALL_GET: Workload = {
   rate: 0,
   closing: false,
   tls: false,
+  streams: 0,
 };
 
 /** A load that every contender can carry, mirroring included, on the machines this was made on. */
@@ -56,6 +64,13 @@ export const WORKLOADS: readonly Workload[] = [
   { ...SMALL_GET, name: 'answer-64k', title: '64 KiB answers, keep-alive', path: '/large' },
   { ...SMALL_GET, name: 'connection', title: 'a connection per request, small GET', closing: true },
   { ...SMALL_GET, name: 'tls', title: 'TLS terminated, small GET, keep-alive', tls: true },
+  {
+    ...SMALL_GET,
+    name: 'http2',
+    title: 'HTTP/2 by prior knowledge, small GET, 16 streams on each connection',
+    connections: 8,
+    streams: 16,
+  },
 ];
 
 /** Ways a mirror falls ill while traffic flows. `letter` is the command of fault.c. */

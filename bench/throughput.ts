@@ -89,7 +89,7 @@ async function enter(
   stage.progress(`${workload.name}, ${mode}: starting ${contender.name}`);
   let running: Running | undefined;
   try {
-    running = await launch(stage, contender, { mode, tls: workload.tls });
+    running = await launch(stage, contender, { mode, tls: workload.tls, http2: workload.streams > 0 });
     await verify(stage.checker, running.port, workload, mode === 'mirror');
     await runLoad(stage.processes, stage.cores.load, running.port, workload, options.warmUpSeconds);
     await settled(stage);

@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, httpSend } from './ask.ts';
+import { type Answer, send } from './ask.ts';
 import type { Checker, Receipt } from './checker.ts';
-import { largeBody, SMALL_BODY, type Workload } from './scenarios.ts';
+import { largeBody, schemeOf, SMALL_BODY, type Workload } from './scenarios.ts';
 
 const COPY_WAIT_MS = 5000;
 
@@ -18,7 +18,7 @@ export async function verify(
   workload: Workload,
   mirrors: boolean,
 ): Promise<void> {
-  const ask = (path: string, body?: Buffer): Promise<Answer> => httpSend(port, path, workload.tls, body);
+  const ask = (path: string, body?: Buffer): Promise<Answer> => send(schemeOf(workload), port, path, body);
   await expectBody(ask('/small'), Buffer.from(SMALL_BODY), 'GET /small');
   await expectBody(ask('/large'), largeBody(), 'GET /large');
   const body = randomBytes(4096);

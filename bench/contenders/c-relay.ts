@@ -12,6 +12,7 @@ export function cRelay(): Contender | Absent {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: false,
+    http2: false,
     version: `gcc ${versionOf(compiler, '-dumpfullversion')}`,
     prepare(site) {
       const ports = [

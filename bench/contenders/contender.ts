@@ -13,6 +13,8 @@ export interface Site {
   readonly mirrorPort: number | undefined;
   /** Set when it is to terminate TLS. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Clients, primary and mirror speak HTTP/2 by prior knowledge. */
+  readonly http2: boolean;
 }
 
 /** A program that relays and perhaps mirrors. */
@@ -20,6 +22,8 @@ export interface Contender {
   readonly name: string;
   readonly modes: readonly Mode[];
   readonly tls: boolean;
+  /** Whether it can do all of that over HTTP/2 by prior knowledge. */
+  readonly http2: boolean;
   readonly version: string;
   /** Writes the configuration for a site and says how to start; undefined when the load goes straight to the primary. */
   prepare(site: Site): Command | undefined;

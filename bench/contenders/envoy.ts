@@ -15,6 +15,7 @@ export function envoy(): Contender | Absent {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: true,
+    http2: true,
     version: versionOf(file, '--version').replace(/\/.*/, ''),
     prepare(site) {
       const path = join(site.folder, 'envoy.json');
@@ -49,8 +50,8 @@ function bootstrap(site: Site): object {
     static_resources: {
       listeners: [{ name: 'bench', address: address(site.port), filter_chains: [chain] }],
       clusters: [
-        cluster('primary', site.primaryPort),
-        ...(mirrors ? [cluster('mirror', site.mirrorPort)] : []),
+        cluster('primary', site.primaryPort, site.http2),
+        ...(mirrors ? [cluster('mirror', site.mirrorPort, site.http2)] : []),
       ],
     },
   };
@@ -67,9 +68,16 @@ function tlsSocket(files: { readonly cert: string; readonly key: string }): obje
   };
 }
 
-function cluster(name: string, port: number): object {
+function cluster(name: string, port: number, http2: boolean): object {
+  const http2Options = {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
   return {
     name,
+    ...(http2 ? { typed_extension_protocol_options: http2Options } : {}),
     type: 'STATIC',
     load_assignment: {
       cluster_name: name,

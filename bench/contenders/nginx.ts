@@ -14,6 +14,7 @@ export function nginx(): Contender | Absent {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: true,
+    http2: false,
     version: versionOf(file, '-v'),
     prepare(site) {
       const path = join(site.folder, 'nginx.conf');

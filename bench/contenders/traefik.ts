@@ -14,6 +14,7 @@ export function traefik(): Contender | Absent {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: true,
+    http2: false,
     version: versionOf(file, 'version'),
     prepare(site) {
       const dynamic = join(site.folder, 'dynamic.yml');

@@ -26,6 +26,7 @@ export function understudy(): Contender | Absent {
     name: NAME,
     modes: ['plain', 'mirror'],
     tls: true,
+    http2: true,
     version: `${version}, Node ${process.versions.node}`,
     prepare(site) {
       const path = join(site.folder, 'understudy.yaml');
@@ -40,10 +41,11 @@ export function understudy(): Contender | Absent {
 }
 
 function settings(site: Site): object {
+  const scheme = site.http2 ? 'h2c' : 'http';
   const listener = {
     name: 'bench',
     listen: `127.0.0.1:${site.port}`,
-    primary: `http://127.0.0.1:${site.primaryPort}`,
+    primary: `${scheme}://127.0.0.1:${site.primaryPort}`,
     workers: 1,
     ...(site.tls === undefined ? {} : { tls: { cert: site.tls.cert, key: site.tls.key } }),
   };
@@ -52,18 +54,20 @@ function settings(site: Site): object {
     listeners: [listener],
     // At the default of 10 the live path takes a core that is used up for itself, and next to nothing is copied. The
     // others copy everything, at their users' expense; so that the same is compared, observers get the same share here.
-    ...(site.mirrorPort === undefined ? {} : { observer: { nice: 0 }, policies: [policy(site.mirrorPort)] }),
+    ...(site.mirrorPort === undefined
+      ? {}
+      : { observer: { nice: 0 }, policies: [policy(`${scheme}://127.0.0.1:${site.mirrorPort}`)] }),
   };
 }
 
-function policy(mirrorPort: number): object {
+function policy(mirror: string): object {
   const headers = Object.entries(HEADERS).map(([name, value]) => ({ type: 'Exact', name, value }));
   return {
     name: 'bench',
     matches: [{ headers }],
     percent: 100,
     writes: 'mirror',
-    mirrors: [{ name: 'copy', url: `http://127.0.0.1:${mirrorPort}` }],
+    mirrors: [{ name: 'copy', url: mirror }],
     limits: { concurrency: 64 },
   };
 }
