@@ -87,6 +87,8 @@ function mirrorTo(port: number): Mirror {
       bodyBytes: 1024 * 1024,
       bufferBytes: 64 * 1024 * 1024,
       timeoutMs: 5_000,
+      streamTimeoutMs: 60_000,
+      messages: 10_000,
       requestsPerSecond: undefined,
       bytesPerSecond: undefined,
       breaker: { failures: 5, openMs: 1_000, openMaxMs: 30_000 },

@@ -42,6 +42,21 @@ export function limitsSchema(): z.ZodType<Limits> {
       { description: 'From the start of a copy to the end of its answer.', examples: ['5s'] },
       { min: 10, max: HOUR },
     ).prefault('5s'),
+    streamTimeout: duration(
+      {
+        description:
+          'From the start of a copy to where an answer without end (server-sent events, NDJSON) or a WebSocket connection is cut. What both sides have sent by then is compared. Such a copy keeps its place among `concurrency` until then.',
+        examples: ['1m'],
+      },
+      { min: 10, max: 24 * HOUR },
+    ).prefault('1m'),
+    messages: integer(
+      {
+        description: 'Messages of one side of a WebSocket connection before its copy is cut.',
+        examples: [10_000],
+      },
+      { min: 1, max: 1_000_000 },
+    ).prefault(10_000),
     requestsPerSecond: number(
       {
         description: 'Copies per second, per observer and mirror (`rate_limited`).',
@@ -102,6 +117,8 @@ export function limitsSchema(): z.ZodType<Limits> {
       bodyBytes: limits.bodyBytes,
       bufferBytes: limits.bufferBytes,
       timeoutMs: limits.timeout,
+      streamTimeoutMs: limits.streamTimeout,
+      messages: limits.messages,
       requestsPerSecond: limits.requestsPerSecond,
       bytesPerSecond: limits.bytesPerSecond,
       breaker: { failures: breaker.failures, openMs: breaker.open, openMaxMs: breaker.openMax },

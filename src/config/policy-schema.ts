@@ -103,6 +103,13 @@ export function policySchema(surroundings: Surroundings, clientTls: z.ZodType<Cl
       },
       ['hold', 'mirror'],
     ).prefault('hold'),
+    upgrade: choice(
+      {
+        description:
+          '`mirror` copies WebSocket connections: the upgrade, and then each message of the client as it comes. Messages may write, whatever `writes` says: the mirror then needs data of its own. `ignore` leaves them out (`upgrade`).',
+      },
+      ['ignore', 'mirror'],
+    ).prefault('ignore'),
     rewrite: rewriteSchema().prefault({}).meta({ description: 'What is changed in copies.' }),
     limits: limitsSchema()
       .prefault({})
@@ -147,6 +154,7 @@ export function policySchema(surroundings: Surroundings, clientTls: z.ZodType<Cl
         control: policy.control,
         order: policy.order,
         writes: policy.writes,
+        upgrade: policy.upgrade,
         rewrite: { ...rewrite, path: pathRewrite(rewrite.path, policy.matches, context) },
         limits: policy.limits,
         stopWhen: policy.stopWhen,

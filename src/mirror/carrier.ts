@@ -24,6 +24,10 @@ export interface Carrier {
   flush(): void;
   /** Its copy has its answer, and there may be another. */
   free(nowMs: number): void;
+  /** Whether its copy is getting an answer that may have no end. */
+  readonly endless: boolean;
+  /** Ends the answer where it is, if its head has come: what there is of it is the answer, truncated. */
+  cut(): void;
   /** Its copy is over otherwise, of which the mirror must not take what it has as whole. Nothing more is heard of it. */
   drop(): void;
 }

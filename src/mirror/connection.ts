@@ -1,4 +1,5 @@
 import type { MirrorAnswer } from '../model/copy.ts';
+import { mayBeEndless } from '../model/endless.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
@@ -49,6 +50,8 @@ export class Connection implements Carrier {
   #complete = false;
   /** More came than the one answer. */
   #surplus = false;
+  /** The answer is ended before its end. */
+  #truncated = false;
   #fresh = true;
   #micros = 0;
   #startMicros = 0;
@@ -107,6 +110,7 @@ export class Connection implements Carrier {
     this.#answer = undefined;
     this.#complete = false;
     this.#surplus = false;
+    this.#truncated = false;
     this.#firstByteMicros = 0;
   }
 
@@ -126,6 +130,16 @@ export class Connection implements Carrier {
   free(nowMs: number): void {
     this.idleSinceMs = nowMs;
     this.#owner.idle(this);
+  }
+
+  get endless(): boolean {
+    return this.#answer !== undefined && mayBeEndless(this.#answer);
+  }
+
+  cut(): void {
+    if (this.task === undefined || this.#answer === undefined) return;
+    this.#truncated = true;
+    this.#finish(true);
   }
 
   drop(): void {
@@ -206,7 +220,9 @@ export class Connection implements Carrier {
     this.#answer = head;
     if (this.#firstByteMicros === 0) this.#firstByteMicros = this.#micros;
     this.#host.stats.responses[responseClass(head.status)]++;
-    if (framing.kind === 'length' && framing.bytes > this.#host.bodyBytesMax) this.#fail('answer_too_large');
+    if (framing.kind === 'length') {
+      if (framing.bytes > this.#host.bodyBytesMax) this.#fail('answer_too_large');
+    } else if (this.task.unwanted) this.cut();
   }
 
   #onBody(chunk: Uint8Array): void {
@@ -214,8 +230,9 @@ export class Connection implements Carrier {
     const { stats, bodyBytesMax, bufferBytesMax } = this.#host;
     this.#body.copy(chunk, this.#host.slab);
     stats.bufferedBytes += chunk.length;
-    if (this.#body.bytes > bodyBytesMax || stats.bufferedBytes > bufferBytesMax)
-      this.#fail('answer_too_large');
+    if (this.#body.bytes <= bodyBytesMax && stats.bufferedBytes <= bufferBytesMax) return;
+    if (this.endless) this.cut();
+    else this.#fail('answer_too_large');
   }
 
   #onEnd(trailers: readonly Field[] | undefined): void {
@@ -243,6 +260,7 @@ export class Connection implements Carrier {
       head,
       body: this.#body.take(),
       bodyBytes,
+      truncated: this.#truncated,
       trailers: this.#trailers,
       startMicros: this.#startMicros,
       firstByteMicros: this.#firstByteMicros,

@@ -18,6 +18,8 @@ export interface CopyHost {
   /** The live request is whole. */
   whole(task: CopyTask, trailers: readonly Field[] | undefined): void;
   giveUp(task: CopyTask, reason: NotMirroredReason): void;
+  /** The live answer is over, and that of the mirror need not go on. */
+  cut(task: CopyTask): void;
 }
 
 const CHUNKED = -1;
@@ -40,6 +42,10 @@ export class CopyTask implements Copy {
   successor: CopyTask | undefined = undefined;
   /** When waiting, or then being on a connection, has lasted too long; monotonic, ms. */
   deadlineMs = 0;
+  /** When it was given its connection; monotonic, ms. */
+  startMs = 0;
+  /** Nothing more than the head is wanted of the answer. */
+  unwanted = false;
   /** Whether bytes have gone out. */
   sent = false;
   /** The live request is whole. */
@@ -93,6 +99,12 @@ export class CopyTask implements Copy {
     }
     this.ended = true;
     this.#host.whole(this, trailers);
+  }
+
+  cut(): void {
+    if (this.over) return;
+    this.unwanted = true;
+    this.#host.cut(this);
   }
 
   abort(reason: NotMirroredReason): void {

@@ -24,6 +24,7 @@ import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
 import { SessionPool } from './session-pool.ts';
 import { createMirrorStats } from './stats.ts';
+import { WebSockets } from './web-sockets.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
 export interface MirrorOptions {
@@ -66,6 +67,7 @@ export class Mirror implements AsyncDisposable {
   readonly #rates: Rates;
   readonly #order: LiveOrder | undefined;
   readonly #pool: CarrierPool;
+  readonly #webSockets: WebSockets;
   readonly #copyHost: CopyHost;
   /** Copies without a connection, and those of them that only lack one. */
   readonly #waiting = new Set<CopyTask>();
@@ -109,6 +111,10 @@ export class Mirror implements AsyncDisposable {
       grown: (task, bytes) => this.#grown(task, bytes),
       whole: (task, trailers) => this.#whole(task, trailers),
       giveUp: (task, reason) => this.#giveUp(task, reason),
+      cut: (task) => {
+        if (task.connection === undefined) this.#giveUp(task, 'client_closed');
+        else task.connection.cut();
+      },
     };
     const carrierHost: CarrierHost = {
       origin,
@@ -128,6 +134,20 @@ export class Mirror implements AsyncDisposable {
       },
     };
     this.#pool = openPool(carrierHost);
+    this.#webSockets = new WebSockets({
+      origin,
+      stats: this.#stats,
+      limits,
+      redaction: this.#redaction,
+      micros: carrierHost.micros,
+      nowMs: carrierHost.nowMs,
+      charge: (bytes) => this.#rates.charge(bytes),
+      over: ({ onDone }, pass, end) => {
+        if (end.kind === 'failed') this.#countFailure(end.failure);
+        this.#breaker.settle(pass, resultOf(end), clock.monotonic());
+        onDone(end);
+      },
+    });
     this.#signal = options.signal;
     this.#signal?.addEventListener('abort', this.#onAbort);
     if (this.#signal?.aborted === true) this.#close();
@@ -139,13 +159,14 @@ export class Mirror implements AsyncDisposable {
 
   /** Whether a copy is under way or waits. */
   get busy(): boolean {
-    return this.#stats.inFlight > 0 || this.#waiting.size > 0;
+    return this.#stats.inFlight > 0 || this.#waiting.size > 0 || this.#webSockets.size > 0;
   }
 
   /** Begins a copy of a request whose head is known, or says why there will be none. */
   copy(request: CopyRequest): Copy | NotMirroredReason {
     const { body, head } = request;
     if (this.#closed) return 'paused';
+    if (request.webSocket === true) return this.#copyWebSocket(request);
     if (typeof body === 'number' && body > this.#limits.bodyBytes) return 'body_too_large';
     const treatment =
       body === 'none' || body === 0 ? 'stream' : (this.#redaction?.treatment(head) ?? 'stream');
@@ -168,7 +189,23 @@ export class Mirror implements AsyncDisposable {
   /** Ends everything at once; copies under way fail with `shutdown`. Resolves when every socket is closed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close();
-    await this.#pool.empty();
+    await Promise.all([this.#pool.empty(), this.#webSockets.empty()]);
+  }
+
+  #copyWebSocket(request: CopyRequest): Copy | NotMirroredReason {
+    if (!this.#webSockets.hasRoom || this.#stats.bufferedBytes > this.#limits.bufferBytes)
+      return 'queue_full';
+    const nowMs = this.#clock.monotonic();
+    const head = this.#rewriter.head(request.head, 'none', this.#marker.id(request.id, this.#clock.now()));
+    if (head === undefined) return 'ambiguous';
+    const pass = this.#breaker.admit(nowMs);
+    if (pass === undefined) return 'breaker_open';
+    if (!this.#rates.admit(head.length, nowMs)) {
+      this.#breaker.settle(pass, 'neutral', nowMs);
+      return 'rate_limited';
+    }
+    this.#startSweeping();
+    return this.#webSockets.start(request, head, pass);
   }
 
   #hasRoom(collects: boolean): boolean {
@@ -215,10 +252,7 @@ export class Mirror implements AsyncDisposable {
 
   /** Gives a new copy its place. */
   #enter(task: CopyTask, nowMs: number): void {
-    this.#stopSweeping ??= this.#clock.every(
-      Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, this.#limits.timeoutMs / 10)),
-      () => this.#sweep(),
-    );
+    this.#startSweeping();
     this.#order?.enter(task);
     const waits = task.collecting || task.predecessor !== undefined;
     if (!waits && this.#stats.inFlight < this.#limits.concurrency) {
@@ -232,7 +266,15 @@ export class Mirror implements AsyncDisposable {
     if (!waits) this.#queue.push(task);
   }
 
+  #startSweeping(): void {
+    this.#stopSweeping ??= this.#clock.every(
+      Math.min(SWEEP_MAX_MS, Math.max(SWEEP_MIN_MS, this.#limits.timeoutMs / 10)),
+      () => this.#sweep(),
+    );
+  }
+
   #start(task: CopyTask, nowMs: number): void {
+    task.startMs = nowMs;
     task.deadlineMs = deadlineOf(task.request, nowMs, this.#limits.timeoutMs);
     task.connection = this.#pool.take();
     this.#stats.inFlight++;
@@ -331,12 +373,14 @@ export class Mirror implements AsyncDisposable {
   }
 
   #failed(task: CopyTask, failure: MirrorFailure, healthy = false): void {
+    this.#countFailure(failure);
+    const outcome: CopyOutcome = { kind: 'failed', failure, sent: task.sent };
+    this.#over(task, healthy ? 'neutral' : resultOf(outcome), outcome);
+  }
+
+  #countFailure(failure: MirrorFailure): void {
     this.#stats.failures[failure]++;
     this.#lastFailure = failure;
-    // An answer that is too large, and an end of ours, say nothing against the mirror's health.
-    const neutral = healthy || failure === 'shutdown';
-    const result = failure === 'answer_too_large' ? 'good' : neutral ? 'neutral' : 'bad';
-    this.#over(task, result, { kind: 'failed', failure, sent: task.sent });
   }
 
   #giveUp(task: CopyTask, reason: NotMirroredReason): void {
@@ -372,13 +416,18 @@ export class Mirror implements AsyncDisposable {
     for (const carrier of this.#pool.carriers()) {
       const { task } = carrier;
       if (task === undefined || nowMs < task.deadlineMs) continue;
-      if (!carrier.ready) this.#failed(task, 'connect_timeout');
+      if (carrier.endless) {
+        const endMs = task.startMs + this.#limits.streamTimeoutMs;
+        if (nowMs >= endMs) carrier.cut();
+        else task.deadlineMs = endMs;
+      } else if (!carrier.ready) this.#failed(task, 'connect_timeout');
       else if (!task.ended && carrier.caughtUp) this.#giveUp(task, 'client_slow');
       else this.#failed(task, 'timeout');
     }
     for (const task of this.#waiting) {
       if (nowMs >= task.deadlineMs) this.#giveUp(task, task.collecting ? 'client_slow' : 'queue_full');
     }
+    this.#webSockets.sweep(nowMs);
     this.#pool.sweep(nowMs);
     if (this.#pool.size > 0 || this.busy) return;
     this.#stopSweeping?.();
@@ -393,7 +442,15 @@ export class Mirror implements AsyncDisposable {
     for (const task of this.#waiting) this.#failed(task, 'shutdown');
     for (const { task } of this.#pool.carriers()) if (task !== undefined) this.#failed(task, 'shutdown');
     this.#pool.destroy();
+    this.#webSockets.destroy();
   }
+}
+
+/** What an outcome says about the mirror's health: an answer that is too large, and an end of ours, nothing against it. */
+function resultOf(outcome: CopyOutcome): BreakerResult {
+  if (outcome.kind === 'not_mirrored') return 'neutral';
+  if (outcome.kind === 'answered' || outcome.failure === 'answer_too_large') return 'good';
+  return outcome.failure === 'shutdown' ? 'neutral' : 'bad';
 }
 
 /** What the mirror's address says that it speaks. */

@@ -223,7 +223,11 @@ class Place implements Carrier {
 
   flush(): void {}
 
+  readonly endless = false;
+
   free(): void {}
+
+  cut(): void {}
 
   drop(): void {
     const { task } = this;

@@ -1,4 +1,5 @@
 import type { MirrorAnswer } from '../model/copy.ts';
+import { mayBeEndless } from '../model/endless.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { DEFAULT_FRAME_BYTES } from '../wire/http2/frame.ts';
 import { Http2ResponseHead, trailersOf } from '../wire/http2/head.ts';
@@ -27,7 +28,7 @@ export class SessionStream implements Carrier {
   readonly #body = new Pieces();
   /** Content that the answer has to have; -1: any. */
   #length = -1;
-  /** What the session had read when this began. */
+  /** How often something had come when this began. */
   #reads = 0;
   #startMicros = 0;
   #firstByteMicros = 0;
@@ -60,6 +61,14 @@ export class SessionStream implements Carrier {
 
   /** Nothing is left of it: a stream carries one copy. */
   free(): void {}
+
+  get endless(): boolean {
+    return this.#answer !== undefined && mayBeEndless(this.#answer);
+  }
+
+  cut(): void {
+    this.#finish(undefined, true);
+  }
 
   drop(): void {
     const { task } = this;
@@ -101,8 +110,9 @@ export class SessionStream implements Carrier {
     const { stats, bodyBytesMax, bufferBytesMax, slab } = this.#host;
     this.#body.copy(chunk, slab);
     stats.bufferedBytes += chunk.length;
-    if (this.#body.bytes > bodyBytesMax || stats.bufferedBytes > bufferBytesMax)
-      this.#refuse('answer_too_large');
+    if (this.#body.bytes <= bodyBytesMax && stats.bufferedBytes <= bufferBytesMax) return;
+    if (this.endless) this.cut();
+    else this.#refuse('answer_too_large');
   }
 
   end(): void {
@@ -116,6 +126,7 @@ export class SessionStream implements Carrier {
     const block = task.takeHead();
     if (block === undefined) return false;
     const { stats } = this.#host;
+    this.#reads = this.#session.reads;
     task.sent = true;
     stats.mirrored++;
     this.#startMicros = this.#host.micros();
@@ -164,6 +175,7 @@ export class SessionStream implements Carrier {
       if (this.#length > this.#host.bodyBytesMax) return this.#refuse('answer_too_large');
     }
     if (endStream) this.#finish(undefined);
+    else if (this.#length < 0 && this.task?.unwanted === true) this.cut();
   }
 
   /** Whether a length says what would have been sent (RFC 9110 §8.6). */
@@ -171,17 +183,18 @@ export class SessionStream implements Carrier {
     return status === 304 || status === 204 || this.task?.request.head.method === 'HEAD';
   }
 
-  #finish(trailers: readonly Field[] | undefined): void {
+  #finish(trailers: readonly Field[] | undefined, truncated = false): void {
     const { task } = this;
     const head = this.#answer;
     if (task === undefined || head === undefined) return;
     const bodyBytes = this.#body.bytes;
     // RFC 9113 §8.1.1
-    if (this.#length >= 0 && this.#length !== bodyBytes) return this.#refuse('malformed');
+    if (this.#length >= 0 && this.#length !== bodyBytes && !truncated) return this.#refuse('malformed');
     const answer: MirrorAnswer = {
       head,
       body: this.#body.take(),
       bodyBytes,
+      truncated,
       trailers,
       startMicros: this.#startMicros,
       firstByteMicros: this.#firstByteMicros,
@@ -189,7 +202,7 @@ export class SessionStream implements Carrier {
     };
     this.#host.stats.bufferedBytes -= bodyBytes;
     // What the mirror has answered before it had it all it is not to take as whole.
-    this.#leave(!this.#ended);
+    this.#leave(!this.#ended || truncated);
     this.#host.answered(this, task, answer, true);
   }
 

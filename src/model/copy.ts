@@ -7,6 +7,8 @@ export interface CopyRequest {
   readonly head: RequestHead;
   /** `none`: no body follows; a number: Content-Length; `chunked`: unknown length. */
   readonly body: 'none' | 'chunked' | number;
+  /** It asks for a WebSocket: what is written are the client's messages, a record each (`message-record.ts`). */
+  readonly webSocket?: boolean;
   /** Client connection, for `order: connection`. */
   readonly connectionId: number;
   /** Called once, when the copy is over in whatever way. Never called from within `Mirror.copy`. */
@@ -21,6 +23,11 @@ export interface Copy {
   end(trailers?: readonly (readonly [string, string])[]): void;
   /** The live request will never be whole; the copy's connection is closed so that the mirror cannot take it as whole. */
   abort(reason: NotMirroredReason): void;
+  /**
+   * The live answer, which may have no end, is over: the mirror's is wanted as far as it has come, and its head at least.
+   * Ends as `answered` with an answer that is `truncated`, and is no failure of the mirror.
+   */
+  cut(): void;
 }
 
 export type CopyOutcome =
@@ -29,12 +36,17 @@ export type CopyOutcome =
   /** Given up before or while it was sent, for a reason of ours. */
   | { readonly kind: 'not_mirrored'; readonly reason: NotMirroredReason };
 
-/** The mirror's whole answer. Times in microseconds since the Unix epoch. */
+/** The mirror's answer. Times in microseconds since the Unix epoch. */
 export interface MirrorAnswer {
   readonly head: ResponseHead;
-  /** Content without transfer framing, in the pieces it came in; the receiver must not change them. */
+  /**
+   * Content without transfer framing, in the pieces it came in; the receiver must not change them. Of a WebSocket
+   * connection the server's messages, a record each (`message-record.ts`).
+   */
   readonly body: readonly Uint8Array[];
   readonly bodyBytes: number;
+  /** There was more, or would have been; what is missing says nothing. */
+  readonly truncated?: boolean;
   /** Fields after the content, if any. */
   readonly trailers?: readonly (readonly [name: string, value: string])[] | undefined;
   readonly startMicros: number;

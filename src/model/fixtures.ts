@@ -15,6 +15,7 @@ export function testPolicy(part: Partial<Policy> = {}): Policy {
     control: undefined,
     order: 'none',
     writes: 'hold',
+    upgrade: 'ignore',
     rewrite: {
       host: 'preserve',
       path: undefined,
@@ -27,6 +28,8 @@ export function testPolicy(part: Partial<Policy> = {}): Policy {
       bodyBytes: 2 ** 20,
       bufferBytes: 2 ** 26,
       timeoutMs: 5000,
+      streamTimeoutMs: 60_000,
+      messages: 10_000,
       requestsPerSecond: undefined,
       bytesPerSecond: undefined,
       breaker: { failures: 10, openMs: 1000, openMaxMs: 30_000 },

@@ -18,6 +18,8 @@ export interface Policy {
   readonly order: 'none' | 'connection';
   /** `hold`: requests whose method is not safe (RFC 9110 §9.2.1) are not copied. */
   readonly writes: 'hold' | 'mirror';
+  /** `mirror`: WebSocket connections are copied, message for message. */
+  readonly upgrade: 'ignore' | 'mirror';
   readonly rewrite: Rewrite;
   readonly limits: Limits;
   readonly stopWhen: StopWhen;
@@ -123,6 +125,10 @@ export interface Limits {
   readonly bufferBytes: number;
   /** From the start of a copy to the end of its answer, ms. */
   readonly timeoutMs: number;
+  /** From the start of a copy to where an answer without end, or a WebSocket connection, is cut, ms. */
+  readonly streamTimeoutMs: number;
+  /** Messages of one side of a WebSocket connection before it is cut. */
+  readonly messages: number;
   /** Copies per second, per observer and mirror; undefined is without limit. */
   readonly requestsPerSecond: number | undefined;
   /** Bytes of copies per second, per observer and mirror; undefined is without limit. */

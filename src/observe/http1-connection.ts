@@ -3,12 +3,14 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { RequestDecoder, ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
+import { agreedExtensions, asksForWebSocket, opensWebSocket } from '../wire/websocket/handshake.ts';
 import type { Http1RequestHead, Http1ResponseHead } from '../wire/http1/head.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { LiveExchange } from './exchange.ts';
 import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
 import { Http2Connection } from './http2-connection.ts';
+import { WebSocketConnection } from './websocket-connection.ts';
 
 /** Requests of one connection that may wait for their answers; a client that pipelines more is not followed. */
 const PENDING_MAX = 256;
@@ -37,8 +39,8 @@ export class Http1Connection implements ConnectionDecoder {
   readonly #pending: LiveExchange[] = [];
   readonly #offsets: [number, number] = [0, 0];
   #connection: FollowedConnection | undefined;
-  /** Takes everything once the connection has become one of HTTP/2. */
-  #successor: Http2Connection | undefined = undefined;
+  /** Takes everything once the connection has become one of HTTP/2, or a WebSocket that is followed. */
+  #successor: ConnectionDecoder | undefined = undefined;
   /** The request whose body is passing, and the exchange whose answer is. */
   #sending: LiveExchange | undefined;
   #answering: LiveExchange | undefined;
@@ -260,8 +262,9 @@ export class Http1Connection implements ConnectionDecoder {
     exchange.times.responseStart = this.#responseStart;
     this.#answering = exchange;
     this.#host.sink.response(exchange);
-    if (framing.kind === 'tunnel') this.#enterTunnel(exchange);
-    else if (!exchange.requestDone && exchange.request.method === 'CONNECT') this.#refuseTunnel(exchange);
+    if (framing.kind === 'tunnel') {
+      if (!this.#becomeWebSocket(exchange, head)) this.#enterTunnel(exchange);
+    } else if (!exchange.requestDone && exchange.request.method === 'CONNECT') this.#refuseTunnel(exchange);
   }
 
   #onResponseBody(chunk: Uint8Array): void {
@@ -316,6 +319,24 @@ export class Http1Connection implements ConnectionDecoder {
     }
     this.#pending.shift();
     this.#successor = new Http2Connection(this.#host, connection, { exchange, settings });
+  }
+
+  /** Follows a WebSocket that a copy is made of. @returns false when there is none, or it cannot be read */
+  #becomeWebSocket(exchange: LiveExchange, head: Http1ResponseHead): boolean {
+    const connection = this.#connection;
+    if (connection === undefined || !exchange.followResponse || head.status !== 101) return false;
+    if (!asksForWebSocket(exchange.request)) return false;
+    const extensions = agreedExtensions(head);
+    const key = exchange.request.header('sec-websocket-key') ?? '';
+    if (!exchange.requestDone || extensions === 'unknown' || !opensWebSocket(head, key)) {
+      exchange.incomplete ??= 'ambiguous';
+      return false;
+    }
+    this.#release(exchange);
+    this.#answering = undefined;
+    const deflate = extensions === 'none' ? undefined : extensions;
+    this.#successor = new WebSocketConnection(this.#host, connection, exchange, deflate);
+    return true;
   }
 
   /** A CONNECT that was refused: HTTP goes on, unless the client has sent bytes that would have been the tunnel's. */

@@ -55,7 +55,6 @@ export class WebSocketConnection implements ConnectionDecoder {
     this.#connection = connection;
     this.#exchange = exchange;
     const fault = (reason: WebSocketFault): void => this.#end(REASONS[reason]);
-    const nothing = (): void => {};
     this.#client = new MessageDecoder(
       { sender: 'client', deflate: deflate && { takeover: deflate.clientTakeover }, limits: LIMITS },
       {
@@ -168,3 +167,5 @@ export class WebSocketConnection implements ConnectionDecoder {
       this.#host.skip(this.#connection, direction, 0, Infinity);
   }
 }
+
+function nothing(): void {}

@@ -158,6 +158,7 @@ export class ObserverThread {
       included: (request, connection) => included(request, connection, Math.random),
       holdWrites: policy.writes === 'hold',
       safeCalls: new Set(policy.compare.protobuf.safeMethods),
+      messages: policy.upgrade === 'mirror' ? policy.limits.messages : undefined,
       targets: mirrors.map(({ running }) => running),
       bodyBytes: policy.limits.bodyBytes,
       counts: { matched: 0, sampled: 0 },

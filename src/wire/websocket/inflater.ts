@@ -28,6 +28,10 @@ export class Inflater {
     return !this.#takeover;
   }
 
+  get heldBytes(): number {
+    return this.#window.length;
+  }
+
   /**
    * @param maxBytes the longest result
    * @returns `too_large`, `malformed_deflate`, or the message

@@ -69,6 +69,11 @@ export class MessageDecoder {
     });
   }
 
+  /** Memory of the message under way, and of what later ones may refer to, octets. */
+  get heldBytes(): number {
+    return this.#payload.length + (this.#inflater?.heldBytes ?? 0);
+  }
+
   write(chunk: Uint8Array): void {
     this.#frames.write(chunk);
   }
