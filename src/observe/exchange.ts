@@ -52,7 +52,7 @@ export interface ExchangeSink {
   /** A request's head is whole. Sets `followRequest` and `followResponse` when it wants the bodies. */
   request(exchange: LiveExchange): void;
   requestBody(exchange: LiveExchange, chunk: Uint8Array): void;
-  /** Bytes of the body were lost: what was wanted of it cannot be had whole any more. */
+  /** Bytes of the body were lost, so that it cannot be had whole any more; or the client has taken the request back. */
   requestGap(exchange: LiveExchange): void;
   requestEnd(exchange: LiveExchange, trailers: readonly (readonly [string, string])[] | undefined): void;
   response(exchange: LiveExchange): void;

@@ -346,7 +346,8 @@ export class Http2Connection implements ConnectionDecoder {
 
   /** Requests past the last stream were not looked at; the client sends them again elsewhere (§6.8). */
   #onGoAway(lastStream: number): void {
-    this.#lastAnswered = Math.min(this.#lastAnswered, lastStream);
+    if (lastStream >= this.#lastAnswered) return;
+    this.#lastAnswered = lastStream;
     for (const [stream, exchange] of this.#streams)
       if (stream > lastStream) this.#fail(stream, exchange, 'primary_closed');
   }
@@ -364,10 +365,10 @@ export class Http2Connection implements ConnectionDecoder {
     this.#host.giveUp(this.#connection);
   }
 
-  /** An exchange will not become whole. A copy ends with a request that is cut, or that the client has taken back. */
+  /** An exchange will not become whole. The copies of a request that the client takes back end, whole or not. */
   #fail(stream: number, exchange: LiveExchange, reason: IncompleteReason): void {
     exchange.incomplete ??= reason;
-    if (!exchange.requestDone || reason === 'client_closed') this.#host.sink.requestGap(exchange);
+    if (exchange.requestDone && reason === 'client_closed') this.#host.sink.requestGap(exchange);
     this.#complete(stream, exchange);
   }
 

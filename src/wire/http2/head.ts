@@ -172,8 +172,13 @@ function lengthOf(fields: readonly Field[]): number | undefined | 'improper' {
 
 /** Cookies may come as a field each, and go on as one (§8.2.3). */
 function joinCookies(fields: readonly Field[]): readonly Field[] {
-  const first = fields.findIndex(isCookie);
-  if (first < 0 || !fields.slice(first + 1).some(isCookie)) return fields;
+  let first = -1;
+  let count = 0;
+  for (let i = 0; i < fields.length; i++) {
+    if (!isCookie(fields[i] as Field)) continue;
+    if (count++ === 0) first = i;
+  }
+  if (count < 2) return fields;
   const cookies = fields.filter(isCookie).map(([, value]) => value);
   return fields
     .filter((field, at) => at <= first || !isCookie(field))
