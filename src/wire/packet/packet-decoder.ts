@@ -10,7 +10,7 @@ import type { PacketCounts, PacketFault, TcpPacket } from './packet.ts';
 export interface PacketDecoderOptions {
   /** Network identifiers of VXLAN and GENEVE that are let in; all when undefined. */
   readonly vnis?: ReadonlySet<number> | undefined;
-  /** UDP ports of VXLAN; 4789 (RFC 7348) and 8472 (older Linux) by default. */
+  /** UDP ports of VXLAN; by default 4789 (RFC 7348), 4790 (VXLAN-GPE) and 8472 (older Linux). */
   readonly vxlanPorts?: readonly number[];
   /** UDP ports of GENEVE; 6081 (RFC 8926) by default. */
   readonly genevePorts?: readonly number[];
@@ -71,7 +71,7 @@ export class PacketDecoder {
 
   constructor(options: PacketDecoderOptions = {}) {
     this.#vnis = options.vnis;
-    this.#vxlanPorts = options.vxlanPorts ?? [4789, 8472];
+    this.#vxlanPorts = options.vxlanPorts ?? [4789, 4790, 8472];
     this.#genevePorts = options.genevePorts ?? [6081];
     this.#fragments = new Fragments(options.fragments ?? FRAGMENT_LIMITS, (kind) => {
       this.counts.faults[kind]++;
@@ -376,11 +376,17 @@ export class PacketDecoder {
 
   #vxlan(at: number, end: number, wireEnd: number): boolean {
     if (end - at < 8) return this.#fault('cut_header');
+    const flags = this.#bytes[at] as number;
     // Without the flag the identifier is not valid (RFC 7348 §5).
-    if (((this.#bytes[at] as number) & 0x08) === 0) return this.#fault('bad_header');
+    if ((flags & 0x08) === 0) return this.#fault('bad_header');
     this.counts.tunnels.vxlan++;
     if (!this.#admit(u24be(this.#bytes, at + 4))) return false;
-    return this.#inside(ETHER.ethernet, at + 8, end, wireEnd);
+    // VXLAN-GPE says what is inside (draft-ietf-nvo3-vxlan-gpe §3).
+    const next = (flags & 0x04) === 0 ? 3 : this.#bytes[at + 3];
+    if (next === 3) return this.#inside(ETHER.ethernet, at + 8, end, wireEnd);
+    if (next === 1 || next === 2) return this.#inside(ETHER.ipv4, at + 8, end, wireEnd);
+    this.counts.notIp++;
+    return false;
   }
 
   #geneve(at: number, end: number, wireEnd: number): boolean {

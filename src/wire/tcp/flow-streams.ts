@@ -99,10 +99,11 @@ export class FlowStreams {
       side.phantom = true;
       return;
     }
+    const why = after(until, side.acked) ? reason : 'lost';
     const direction = directionOf(flow, flow.sides[0] === side ? 0 : 1);
     const known = side.phantom ? bytes + 1 : bytes;
     side.phantom = false;
-    this.#missing(flow, direction, known, reason, this.now);
+    this.#missing(flow, direction, known, why, this.now);
   }
 
   /** What was acknowledged and had not come was this side's FIN. */
@@ -132,21 +133,34 @@ export class FlowStreams {
 
   /** Gives up what this flow has waited for too long for. */
   overdue(flow: Flow): void {
-    const { reorderMicros, holeMicros } = this.#limits;
-    let skipped = false;
-    for (const side of flow.sides) {
-      const first = side.held[0];
-      if (side.known && after(side.acked, side.next)) {
-        if (side.provenMicros === 0) side.provenMicros = this.now;
-        if (this.now - side.provenMicros < reorderMicros) continue;
-        this.skipTo(flow, side, side.acked, 'lost');
-        skipped = true;
-      } else if (first !== undefined && this.now - first.micros >= holeMicros) {
-        this.force(flow, 'expired');
-        return;
-      }
+    const [a, b] = flow.sides;
+    if (this.#isExpired(a) || this.#isExpired(b)) {
+      this.force(flow, 'expired');
+      return;
     }
+    let skipped = this.#skipProven(flow, a, b);
+    if (this.#skipProven(flow, b, a)) skipped = true;
     if (skipped || !waits(flow)) this.drain(flow);
+    // What was behind this gap may have had to wait for the other side's.
+    if (skipped && this.waiting.has(flow) && (this.#skipProven(flow, a, b) || this.#skipProven(flow, b, a)))
+      this.drain(flow);
+  }
+
+  #isExpired(side: Side): boolean {
+    const first = side.held[0];
+    return first !== undefined && this.now - first.micros >= this.#limits.holeMicros;
+  }
+
+  /** Bytes that the peer has acknowledged, and that are not late but lost. */
+  #skipProven(flow: Flow, side: Side, peer: Side): boolean {
+    if (!side.known || !after(side.acked, side.next)) return false;
+    if (side.provenMicros === 0) side.provenMicros = this.now;
+    if (this.now - side.provenMicros < this.#limits.reorderMicros) return false;
+    const next = peer.held[0];
+    // Where both miss bytes, a question went before its answer: whoever goes on first tells of its own gap first.
+    if (next !== undefined && after(next.seq, peer.next) && isBlocked(side, next.ack)) return false;
+    this.skipTo(flow, side, side.acked, 'lost');
+    return true;
   }
 
   /** Lets out what waits, with gaps for what did not come. */
