@@ -1,5 +1,14 @@
 /** Whether two bodies hold the same bytes, however they are cut into pieces. */
 export function equalBodies(left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean {
+  const [a] = left;
+  const [b] = right;
+  // Most bodies come in one piece.
+  if (left.length === 1 && right.length === 1 && a !== undefined && b !== undefined)
+    return a.length === b.length && Buffer.compare(a, b) === 0;
+  return equalPieces(left, right);
+}
+
+function equalPieces(left: readonly Uint8Array[], right: readonly Uint8Array[]): boolean {
   let leftPiece = 0;
   let rightPiece = 0;
   let leftAt = 0;

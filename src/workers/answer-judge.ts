@@ -7,7 +7,7 @@ import type { ComparedAnswer } from '../compare/sampling/example-chooser.ts';
 import { FAILURES, PairCounter } from '../compare/tally/pair-counter.ts';
 import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
 import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
-import type { Exchange, RequestHead } from '../model/exchange.ts';
+import type { Exchange, RequestHead, ResponseHead } from '../model/exchange.ts';
 import type { Policy } from '../model/policy.ts';
 import type { RecordedExchange } from '../model/recording.ts';
 import type { PairIncompleteReason, PairTally } from '../model/tally.ts';
@@ -40,6 +40,9 @@ export interface Judged {
 const RECORDED_HEAD_BYTES = 2048;
 /** What a mirror says of a thing that a held write has made. */
 const NOT_FOUND = 404;
+
+const NO_ANSWERS: readonly ComparedAnswer[] = [];
+const ALL_SAME: readonly Comparison[] = [SAME];
 
 /** Compares what the mirrors of a policy answered with what the primary did, and counts it by route. */
 export class AnswerJudge implements PolicyJudge {
@@ -99,6 +102,7 @@ export class AnswerJudge implements PolicyJudge {
       for (const copy of copies) this.#incomplete(copy, route, reason ?? 'body_cut');
       return;
     }
+    if (this.#isPlain(exchange, route, response, body, copies)) return;
     const primary = answerOf(response, body, exchange.responseTrailers);
     const compared = this.#compared;
     compared.length = 0;
@@ -125,6 +129,39 @@ export class AnswerJudge implements PolicyJudge {
   #fold(from: readonly string[], to: string): void {
     for (const counter of this.#counters.values()) counter.fold(from, to);
     this.#chooser.fold(from, to);
+  }
+
+  /** The usual case by a short way: one mirror, no reference, and the same answer. */
+  #isPlain(
+    exchange: Exchange,
+    route: string,
+    head: ResponseHead,
+    body: readonly Uint8Array[],
+    copies: readonly SettledCopy[],
+  ): boolean {
+    const [copy, second] = copies;
+    const { policy, now } = this.#options;
+    if (copy === undefined || second !== undefined || policy.control !== undefined) return false;
+    const { running, outcome } = copy;
+    if (outcome?.kind !== 'answered' || (exchange.responseTrailers?.length ?? 0) > 0) return false;
+    const counter = this.#counters.get(running.target.name);
+    const { answer } = outcome;
+    if (counter === undefined || !this.#comparer.isSame(head, body, answer)) return false;
+    running.counts.pairs.same++;
+    const { requestStart, responseStart, responseEnd } = exchange.times;
+    const { startMicros, firstByteMicros, endMicros } = answer;
+    counter.countSame(
+      route,
+      head.status,
+      { firstByteMicros: responseStart - requestStart, totalMicros: responseEnd - requestStart },
+      { firstByteMicros: firstByteMicros - startMicros, totalMicros: endMicros - startMicros },
+      startMicros - requestStart,
+    );
+    const bytes =
+      2 * RECORDED_HEAD_BYTES + 2 * Math.min(exchange.responseBodyBytes, this.#options.recordedBytes);
+    if (this.#chooser.choose(route, NO_ANSWERS, bytes, now()) !== undefined)
+      this.#keep(exchange, route, body, copies, ALL_SAME);
+    return true;
   }
 
   #incomplete({ running, outcome }: SettledCopy, route: string, reason: PairIncompleteReason): void {
@@ -155,6 +192,7 @@ export class AnswerJudge implements PolicyJudge {
     for (const [index, { running, outcome }] of copies.entries()) {
       const { differences, more } = compared[index] ?? SAME;
       const same = differences.length === 0 && more === 0;
+      if (outcome === undefined || outcome.kind === 'not_mirrored') continue;
       const mirror = outcomeOf(outcome);
       const { pairs } = running.counts;
       if (typeof mirror === 'string') pairs.incomplete++;

@@ -15,7 +15,16 @@ export class LatencyCounter {
 
   /** @param mirror of the same pair as `durations` */
   count(durations: PairDurations, mirror: Duration, gate: LatencyGate | undefined): void {
-    const { primary, reference, dispatchMicros } = durations;
+    this.countPair(durations.primary, mirror, durations.reference, durations.dispatchMicros, gate);
+  }
+
+  countPair(
+    primary: Duration,
+    mirror: Duration,
+    reference: Duration | undefined,
+    dispatchMicros: number | undefined,
+    gate: LatencyGate | undefined,
+  ): void {
     this.#firstByte.count(primary.firstByteMicros, mirror.firstByteMicros, reference?.firstByteMicros, gate);
     this.#total.count(primary.totalMicros, mirror.totalMicros, reference?.totalMicros, gate);
     if (dispatchMicros !== undefined) record((this.#dispatch ??= createHistogram()), dispatchMicros);

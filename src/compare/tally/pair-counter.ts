@@ -7,7 +7,7 @@ import { ownText } from '../own-text.ts';
 import { isCatchAll } from '../routes/route-table.ts';
 import { FindingCounts, RISK_RANK } from './finding-counts.ts';
 import { RouteCounts } from './route-counts.ts';
-import type { Outcome, SettledPair } from './settled-pair.ts';
+import type { Duration, Outcome, SettledPair } from './settled-pair.ts';
 
 export interface PairCounterOptions {
   readonly policy: string;
@@ -61,6 +61,17 @@ export class PairCounter {
     counts.count(pair, ofMirror.length === 0, this.#options.latency);
     if (ofMirror.length > 0 || ofReference.length > 0)
       this.#countFindings(counts, pair, ofMirror, ofReference);
+  }
+
+  /** A pair without any difference and without a reference: what most are, and without an object for each. */
+  countSame(
+    route: string,
+    status: number,
+    primary: Duration,
+    mirror: Duration,
+    dispatchMicros: number,
+  ): void {
+    this.#countsOf(route).countSame(status, primary, mirror, dispatchMicros, this.#options.latency);
   }
 
   /** A pair that cannot be compared. */

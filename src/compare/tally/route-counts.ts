@@ -9,7 +9,7 @@ import type {
 } from '../../model/tally.ts';
 import type { FindingCounts } from './finding-counts.ts';
 import { LatencyCounter } from './latency-counts.ts';
-import type { SettledPair } from './settled-pair.ts';
+import type { Duration, SettledPair } from './settled-pair.ts';
 import { StatusMatrix } from './status-matrix.ts';
 
 /** What is counted of one route. */
@@ -50,6 +50,20 @@ export class RouteCounts {
       if (referenceFailed) this.#failures.referenceOnly++;
       if (durations.mirror !== undefined) this.#latency.count(durations, durations.mirror, gate);
     } else if (!referenceFailed) countMirror(this.#failures, reference !== undefined);
+  }
+
+  /** A pair without any difference and without a reference. */
+  countSame(
+    status: number,
+    primary: Duration,
+    mirror: Duration,
+    dispatchMicros: number,
+    gate: LatencyGate | undefined,
+  ): void {
+    this.#pairs++;
+    this.#same++;
+    this.#statuses.count(status, status);
+    this.#latency.countPair(primary, mirror, undefined, dispatchMicros, gate);
   }
 
   incomplete(reason: PairIncompleteReason): void {

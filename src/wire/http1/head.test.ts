@@ -115,7 +115,7 @@ const answerHeads: readonly (readonly [
 ])[] = [
   ['the same', 'A: 1\r\nDate: x\r\n', 'A: 1\r\nDate: x\r\n', []],
   ['names in another case and white space around values', 'a: 1\r\n', 'A:  1 \r\n', []],
-  ['two values', 'A: 1\r\nDate: x\r\nB: 2\r\n', 'A: 1\r\nDATE: y\r\nB: 22\r\n', ['date', 'b']],
+  ['two values', 'A: 1\r\nDate: x\r\nB: 2\r\n', 'A: 1\r\nDATE: y\r\nB: 22\r\n', ['b', 'date']],
   ['another order', 'A: 1\r\nB: 2\r\n', 'B: 2\r\nA: 1\r\n', undefined],
   ['one more', 'A: 1\r\n', 'A: 1\r\nB: 2\r\n', undefined],
   ['none', '', '', []],

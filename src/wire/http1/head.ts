@@ -3,6 +3,8 @@ export const FIELDS_MAX = 1000;
 /** Numbers per field in `marks`: start and end of the name, start and end of the value. */
 export const MARKS_PER_FIELD = 4;
 const NO_NAMES: readonly string[] = [];
+/** What differs between most answers: two seconds. */
+const ONLY_DATE: readonly string[] = ['date'];
 
 /**
  * A message head: one string with an octet per code unit, and where its fields lie in it. Strings that it hands out are
@@ -98,24 +100,29 @@ abstract class Http1Head {
   differingFields(other: object): readonly string[] | undefined {
     if (!(other instanceof Http1Head) || this.fieldCount !== other.fieldCount) return undefined;
     let names: string[] | undefined;
-    for (let at = 0; at < this.marks.length; at += MARKS_PER_FIELD) {
-      if (!this.#samePart(other, at)) {
-        const name = this.name(at / MARKS_PER_FIELD).toLowerCase();
-        if (name !== other.name(at / MARKS_PER_FIELD).toLowerCase()) return undefined;
-      }
-      if (!this.#samePart(other, at + 2)) (names ??= []).push(this.name(at / MARKS_PER_FIELD).toLowerCase());
+    let date = false;
+    for (let field = 0; field < this.fieldCount; field++) {
+      const at = field * MARKS_PER_FIELD;
+      if (!this.#samePart(other, at) && this.name(field).toLowerCase() !== other.name(field).toLowerCase())
+        return undefined;
+      if (this.#samePart(other, at + 2)) continue;
+      if (this.nameIs(field, 'date')) date = true;
+      else (names ??= []).push(this.name(field).toLowerCase());
     }
-    return names ?? NO_NAMES;
+    if (names === undefined) return date ? ONLY_DATE : NO_NAMES;
+    return date ? [...names, 'date'] : names;
   }
 
   /** Whether the octets between the marks `at` and `at + 1` are the same. */
   #samePart(other: Http1Head, at: number): boolean {
+    const { text } = this;
+    const otherText = other.text;
     const start = this.marks[at] as number;
     const otherStart = other.marks[at] as number;
     const length = (this.marks[at + 1] as number) - start;
     if (length !== (other.marks[at + 1] as number) - otherStart) return false;
     for (let i = 0; i < length; i++) {
-      if (this.text.charCodeAt(start + i) !== other.text.charCodeAt(otherStart + i)) return false;
+      if (text.charCodeAt(start + i) !== otherText.charCodeAt(otherStart + i)) return false;
     }
     return true;
   }
