@@ -242,6 +242,7 @@ class Descriptors {
     const options = sectionAt(value, 'options');
     const field = create(FieldDescriptorProtoSchema, {
       name,
+      jsonName: jsonNameOf(name, options),
       number: typeof id === 'number' ? id : 0,
       label: rule === 'repeated' ? Label.REPEATED : rule === 'required' ? Label.REQUIRED : Label.OPTIONAL,
     });
@@ -284,6 +285,13 @@ class Descriptors {
       hint: 'give the folder that its imports start from',
     });
   }
+}
+
+/** The name in JSON, as protoc makes it. */
+function jsonNameOf(name: string, options: Section): string {
+  const given = options['json_name'];
+  if (typeof given === 'string') return given;
+  return name.replaceAll(/_+([a-zA-Z\d]?)/g, (_, next: string) => next.toUpperCase());
 }
 
 function enumsOf(nested: readonly (readonly [string, Section])[]): EnumDescriptorProto[] {

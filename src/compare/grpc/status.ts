@@ -62,12 +62,23 @@ export function readStatus(fields: Fields): RpcStatus {
   return { code, message, details };
 }
 
+/** What is told elsewhere, and how messages are compressed: that is between the two ends of a connection. */
+const NO_METADATA: ReadonlySet<string> = new Set([
+  STATUS,
+  MESSAGE,
+  DETAILS,
+  'grpc-encoding',
+  'grpc-accept-encoding',
+  'connect-content-encoding',
+  'connect-accept-encoding',
+]);
+
 /** The other fields; binary ones without the padding that may be left out. */
 export function metadataOf(fields: Iterable<readonly [name: string, value: string]>): Fields {
   const others: (readonly [string, string])[] = [];
   for (const field of fields) {
     const name = field[0].toLowerCase();
-    if (name === STATUS || name === MESSAGE || name === DETAILS) continue;
+    if (NO_METADATA.has(name)) continue;
     others.push(name.endsWith('-bin') ? [name, field[1].replaceAll('=', '')] : field);
   }
   return others;

@@ -15,6 +15,7 @@ const OPTIONAL = Label.OPTIONAL;
 
 const field = (name: string, number: number, type: Type, more: object = {}) => ({
   name,
+  jsonName: name,
   number,
   type,
   label: OPTIONAL,
