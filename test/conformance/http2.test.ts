@@ -6,6 +6,7 @@ import http2 from 'node:http2';
 import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2';
 import { after, suite, test } from 'node:test';
 import type { ListenerSettings, PrimarySettings } from '../../src/model/settings.ts';
+import { TAPE_BYTES_MIN } from '../../src/model/tape.ts';
 import { createAuthority } from '../fixtures/certificates.ts';
 import { BIG_BODY, BIG_FIELDS, startHttp2Primary } from '../fixtures/http2-primary.ts';
 import { listenerSettings, primaryAt } from '../fixtures/live-listener.ts';
@@ -386,6 +387,36 @@ suite("Node's client and server", () => {
     deepEqual([story(seen), seen.responseBody], ['POST /echo 200', 'before after']);
     await listener.quiet();
     assertFollowed(listener, { http2: 1 });
+  });
+
+  test('a tape that is full takes exchanges away, and nothing else', async () => {
+    await using primary = await startHttp2Primary();
+    await using listener = await openObservedListener(listenerSettings([primary.port]), TAPE_BYTES_MIN);
+    const expected = BIG_BODY.toString('latin1');
+    for (let round = 0; round < 10; round++) {
+      using session = await connected(listener);
+      const proceed = listener.hold();
+      // More than the tape holds.
+      const parts = Array.from({ length: 4 }, async (_, at) => {
+        const stream = post(session, `/echo?${round}.${at}`);
+        stream.setEncoding('latin1');
+        stream.end(BIG_BODY);
+        if (at === round % 4) proceed();
+        equal(await text(stream), expected);
+      });
+      await Promise.all(parts);
+    }
+    await listener.quiet();
+    const { counts } = listener.observer;
+    const all = await listener.exchanges(0);
+    for (const seen of all) {
+      if (seen.exchange.incomplete !== undefined) continue;
+      ok(seen.requestBody === expected && seen.responseBody === expected);
+    }
+    const { tape_gap, ...others } = counts.incomplete;
+    ok(tape_gap > 0, 'nothing was lost: the test proves nothing');
+    deepEqual(Object.values(others), [0, 0, 0, 0]);
+    deepEqual(counts.opaque, { http2: 0, tls: 0, other: 0 });
   });
 
   test('tables and frames that grow on the way are followed', async () => {

@@ -116,11 +116,6 @@ export class FrameDecoder {
     return this.#over;
   }
 
-  /** Whether the next octet begins a frame. */
-  get between(): boolean {
-    return this.#headBytes === 0 && this.#left === 0 && this.#blockStream === 0;
-  }
-
   write(chunk: Uint8Array): void {
     let at = 0;
     while (at < chunk.length && !this.#over) {
