@@ -199,6 +199,25 @@ test('an upgraded connection whose client then says something else is given up',
   assert.deepEqual([tap.story, faults(tap)], [['GET /first - ambiguous'], ['malformed_frame']]);
 });
 
+test('a tunnel over a stream is an exchange whose bodies are what passes', () => {
+  const open: readonly Field[] = [
+    [':method', 'CONNECT'],
+    [':protocol', 'websocket'],
+    [':scheme', 'http'],
+    [':authority', 'shop.example'],
+    [':path', '/chat'],
+  ];
+  const tap = opened()
+    .client(headers(1, open))
+    .primary(answer(1) + data(1, 'welcome'))
+    .client(data(1, 'hello') + request(3, '/beside'))
+    .primary(answer(3, 200, true) + data(1, ' bye', true))
+    .client(data(1, '', true));
+  assert.deepEqual(tap.story, ['CONNECT /chat 200', 'GET /beside 200']);
+  const [tunnel] = tap.sink.seen;
+  assert.deepEqual([tunnel?.requestBody, tunnel?.responseBody], ['hello', 'welcome bye']);
+});
+
 test('a loss within content leaves one exchange incomplete', () => {
   const tap = opened()
     .client(request(1, '/a', false) + request(3, '/b'))

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sniffClient } from './sniff.ts';
+import { sniffClient, sniffHttp2Server } from './sniff.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -42,5 +42,20 @@ for (const [expected, text] of [
 ] as const) {
   test(`${expected}: ${JSON.stringify(text)}`, () => {
     assert.equal(sniffClient(Buffer.from(text, 'latin1')), expected);
+  });
+}
+
+const servers: readonly (readonly [name: string, hex: string, expected: boolean])[] = [
+  ['settings', '000006040000000000000100001000', true],
+  ['empty settings', '000000040000000000', true],
+  ['the first octets of settings', '000012', true],
+  ['an acknowledgement', '000000040100000000', false],
+  ['settings on a stream', '000000040000000001', false],
+  ['another frame', '000008060000000000', false],
+  ['an answer of HTTP/1.1', '485454502f', false],
+];
+for (const [name, hex, expected] of servers) {
+  test(`${name} ${expected ? 'may be' : 'is not'} what an HTTP/2 server says first`, () => {
+    assert.equal(sniffHttp2Server(Buffer.from(hex, 'hex')), expected);
   });
 }
