@@ -34,6 +34,9 @@ for (const [name, first, counted] of protocols) {
 test('an HTTP/2 connection that is taken in on its way is opaque: its tables are unknown', () => {
   const tap = new ObservedTap().open(1, { midstream: true }).client(PREFACE).client(GET()).close();
   assert.deepEqual([tap.counts.opaque.http2, tap.givenUp, tap.story], [1, [1], []]);
+  const later = new ObservedTap().open(1, { midstream: true, offsets: [500, 700] });
+  later.client('\0\0\x01\x01\x05\0\0\0\x07\x82').primary('\0\0\x01\x01\x05\0\0\0\x07\x88');
+  assert.deepEqual([later.counts.opaque.http2, later.givenUp, later.counts.resynchronised], [1, [1], 0]);
 });
 
 test('a request whose first bytes come one by one', () => {

@@ -3,7 +3,7 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { DecoderLimits } from '../wire/http1/decoder.ts';
 import { http2Limits } from '../wire/http2/frame-decoder.ts';
-import { sniffClient, sniffHttp2Server } from '../wire/sniff.ts';
+import { sniffClient, sniffHttp2Frame, sniffHttp2Server } from '../wire/sniff.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { createObserverCounts } from './counts.ts';
 import type { ExchangeSink } from './exchange.ts';
@@ -158,6 +158,9 @@ export class TapObserver implements TapeEvents {
       followed.first = bytes.slice();
     } else if (protocol === 'http2' && !followed.midstream) {
       this.#decodeHttp2(followed, bytes, micros);
+    } else if (followed.midstream && sniffHttp2Frame(bytes)) {
+      // Its compression depends on what was not seen.
+      this.#giveUp(followed, 'http2');
     } else if (followed.early !== undefined) {
       this.#giveUp(followed, 'other');
     } else if (protocol === 'http1' || (protocol === 'other' && followed.midstream)) {
