@@ -10,6 +10,7 @@ import { compareRpc } from './grpc/comparison.ts';
 import type { Rpc } from './grpc/protocol.ts';
 import type { HeaderRules } from './headers.ts';
 import type { Ignoring } from './ignoring.ts';
+import { compareMessages } from './messages.ts';
 import { PathRules } from './path-pattern.ts';
 import { ProtobufBodies } from './protobuf/bodies.ts';
 import type { PairDifferences } from './sink.ts';
@@ -79,13 +80,21 @@ export class BodyComparison implements FormatContext {
   compare(primary: Answer, other: Answer): void {
     const codings = primary.header('content-encoding') ?? '';
     const otherCodings = other.header('content-encoding') ?? '';
+    if (primary.status === 101 && other.status === 101) {
+      compareMessages(primary, other, BODY, this);
+      return;
+    }
     if (this.ignored(BODY)) return;
     if (codings === otherCodings && equalBodies(primary.body, other.body)) return;
     const left = decodeBody(joined(primary.body), codings, this.limits.decodedBytes);
     const right = decodeBody(joined(other.body), otherCodings, this.limits.decodedBytes);
-    const content = createContent(left.bytes, primary.header('content-type') ?? '');
-    const otherContent = createContent(right.bytes, other.header('content-type') ?? '');
-    if (left.fault === undefined && right.fault === undefined) this.#contents(content, otherContent, BODY);
+    const { truncated } = primary;
+    const content = createContent(left.bytes, primary.header('content-type') ?? '', truncated);
+    const otherContent = createContent(right.bytes, other.header('content-type') ?? '', other.truncated);
+    if (content.truncated || otherContent.truncated)
+      this.#beginnings(content, left.fault, otherContent, right.fault);
+    else if (left.fault === undefined && right.fault === undefined)
+      this.#contents(content, otherContent, BODY);
     else this.#broken({ primary: left.fault, other: right.fault }, content, otherContent, BODY);
   }
 
@@ -106,6 +115,27 @@ export class BodyComparison implements FormatContext {
     this.#contents(primary, other, path);
     sink.root = root;
     this.#nesting--;
+  }
+
+  /** What two sequences of records of which at least one was cut have in common. Of anything else nothing can be said. */
+  #beginnings(
+    primary: Content,
+    fault: BodyFault | undefined,
+    other: Content,
+    otherFault: BodyFault | undefined,
+  ): void {
+    const [structure] = sharedStructures(primary, other);
+    if (structure !== 'event-stream' && structure !== 'ndjson') return;
+    // A cut body ends within its coding, too.
+    const faults: Faults = {
+      primary: primary.truncated && fault === 'truncated_coding' ? undefined : fault,
+      other: other.truncated && otherFault === 'truncated_coding' ? undefined : otherFault,
+    };
+    const found =
+      faults.primary === undefined && faults.other === undefined
+        ? this.#formats[structure](primary, other, BODY, this)
+        : faults;
+    if (found !== undefined && found.primary !== found.other) this.#broken(found, primary, other, BODY);
   }
 
   #contents(primary: Content, other: Content, path: string): void {

@@ -8,20 +8,23 @@ import type { Content } from './format.ts';
  * A body, or a part of one, decompressed.
  *
  * @param contentType value of the header, empty when there is none
+ * @param truncated it was cut, and its last line may be a part of one
  */
-export function createContent(bytes: Buffer, contentType: string): Content {
-  return new BodyContent(bytes, contentType);
+export function createContent(bytes: Buffer, contentType: string, truncated = false): Content {
+  return new BodyContent(bytes, contentType, truncated);
 }
 
 class BodyContent implements Content {
   readonly bytes: Buffer;
   readonly mediaType: string;
+  readonly truncated: boolean;
   readonly #contentType: string;
   #text: string | undefined;
   #decoded = false;
 
-  constructor(bytes: Buffer, contentType: string) {
-    this.bytes = bytes;
+  constructor(bytes: Buffer, contentType: string, truncated: boolean) {
+    this.bytes = truncated ? wholeLines(bytes) : bytes;
+    this.truncated = truncated;
     this.#contentType = contentType;
     const end = contentType.indexOf(';');
     this.mediaType = (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
@@ -39,6 +42,11 @@ class BodyContent implements Content {
     }
     return this.#text;
   }
+}
+
+/** Without the line that has no end: it may be cut within a character. */
+function wholeLines(bytes: Buffer): Buffer {
+  return bytes.subarray(0, Math.max(bytes.lastIndexOf(0x0a), bytes.lastIndexOf(0x0d)) + 1);
 }
 
 /** Why a content has no text. */

@@ -8,6 +8,8 @@ export interface Content {
   readonly mediaType: string;
   /** Value of a parameter of the media type; `name` is lower-case. */
   parameter(name: string): string | undefined;
+  /** It was cut: what is missing at its end makes no difference. Only sequences of records can be compared then. */
+  readonly truncated: boolean;
   /** The bytes as text in their charset (UTF-8 when nothing is said); made once. Undefined when they are no such text. */
   text(): string | undefined;
 }

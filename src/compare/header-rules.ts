@@ -11,6 +11,9 @@ export const CONNECTION_FIELDS: ReadonlySet<string> = new Set([
   'te',
   'transfer-encoding',
   'upgrade',
+  // What both ends of a WebSocket have agreed on (RFC 6455 §4.2.2).
+  'sec-websocket-accept',
+  'sec-websocket-extensions',
   'trailer',
   'content-length',
   'alt-svc',

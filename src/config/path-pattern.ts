@@ -2,7 +2,7 @@ import { UserError } from '../kit/errors.ts';
 import { nearest } from './suggestion.ts';
 
 /** What the path of a difference can begin with. */
-const ROOTS = ['body', 'header', 'trailer', 'status', 'grpc', 'failure', 'latency'] as const;
+const ROOTS = ['body', 'header', 'trailer', 'status', 'grpc', 'close', 'failure', 'latency'] as const;
 
 const MAX_CHARS = 512;
 const MAX_STEPS = 64;

@@ -62,5 +62,7 @@ export interface Answer {
   differingFields?(other: Answer): readonly string[] | undefined;
   /** Content without transfer framing, still in its content coding, in the pieces it came in. */
   readonly body: readonly Uint8Array[];
+  /** There was more, or would have been, and nobody knows what: only whole records that both sides sent are compared. */
+  readonly truncated?: boolean;
   readonly trailers?: readonly (readonly [name: string, value: string])[];
 }

@@ -93,17 +93,21 @@ export class AnswerJudge implements PolicyJudge {
     body: readonly Uint8Array[],
     cut: boolean,
     copies: readonly SettledCopy[],
+    truncated = false,
   ): void {
     const { method, path } = exchange.request;
     const route = this.#routes.routeOf(method, path);
     const { response } = exchange;
-    const reason = exchange.incomplete ?? (cut || response === undefined ? 'body_cut' : undefined);
+    const incomplete = truncated ? undefined : exchange.incomplete;
+    const reason = incomplete ?? (cut || response === undefined ? 'body_cut' : undefined);
     if (reason !== undefined || response === undefined) {
       for (const copy of copies) this.#incomplete(copy, route, reason ?? 'body_cut');
       return;
     }
-    if (this.#isPlain(exchange, route, response, body, copies)) return;
-    const primary = answerOf(response, body, exchange.responseTrailers);
+    // How long an answer without end took is nobody's doing.
+    const timed = !truncated && response.status !== 101;
+    if (timed && this.#isPlain(exchange, route, response, body, copies)) return;
+    const primary = answerOf(response, body, exchange.responseTrailers, truncated);
     const compared = this.#compared;
     compared.length = 0;
     let same = true;
@@ -112,7 +116,7 @@ export class AnswerJudge implements PolicyJudge {
       compared.push(comparison);
       same &&= comparison === SAME && copy.outcome?.kind === 'answered';
     }
-    this.#count(exchange, route, copies, compared);
+    this.#count(exchange, route, copies, compared, timed);
     if (this.#isWanted(exchange, route, copies, same ? undefined : compared))
       this.#keep(exchange, route, body, copies, compared);
   }
@@ -144,6 +148,7 @@ export class AnswerJudge implements PolicyJudge {
     if (copy === undefined || second !== undefined || policy.control !== undefined) return false;
     const { running, outcome } = copy;
     if (outcome?.kind !== 'answered' || (exchange.responseTrailers?.length ?? 0) > 0) return false;
+    if (outcome.answer.truncated === true) return false;
     const counter = this.#counters.get(running.target.name);
     const { answer } = outcome;
     if (counter === undefined || !this.#comparer.isSame(head, body, answer)) return false;
@@ -173,8 +178,8 @@ export class AnswerJudge implements PolicyJudge {
   #compare({ outcome }: SettledCopy, primary: AnswerView, method: string, route: string): Comparison {
     if (outcome?.kind === 'failed') return { ...SAME, differences: FAILURES.get(outcome.failure) ?? [] };
     if (outcome?.kind !== 'answered') return SAME;
-    const { head, body, trailers } = outcome.answer;
-    return this.#comparer.compare(primary, answerOf(head, body, trailers), method, route);
+    const { head, body, trailers, truncated } = outcome.answer;
+    return this.#comparer.compare(primary, answerOf(head, body, trailers, truncated), method, route);
   }
 
   #count(
@@ -182,6 +187,7 @@ export class AnswerJudge implements PolicyJudge {
     route: string,
     copies: readonly SettledCopy[],
     compared: readonly Comparison[],
+    timed: boolean,
   ): void {
     const { policy } = this.#options;
     const { requestStart, responseStart, responseEnd } = exchange.times;
@@ -218,8 +224,8 @@ export class AnswerJudge implements PolicyJudge {
               firstByteMicros: responseStart - requestStart,
               totalMicros: responseEnd - requestStart,
             },
-            mirror: durationOf(outcome),
-            reference: durationOf(referenceCopy?.outcome),
+            mirror: timed ? durationOf(outcome) : undefined,
+            reference: timed ? durationOf(referenceCopy?.outcome) : undefined,
             dispatchMicros:
               outcome?.kind === 'answered' ? outcome.answer.startMicros - requestStart : undefined,
           },
@@ -285,7 +291,7 @@ function outcomeOf(outcome: CopyOutcome | undefined): Outcome | PairIncompleteRe
 }
 
 function durationOf(outcome: CopyOutcome | undefined): Duration | undefined {
-  if (outcome?.kind !== 'answered') return undefined;
+  if (outcome?.kind !== 'answered' || outcome.answer.truncated === true) return undefined;
   const { startMicros, firstByteMicros, endMicros }: MirrorAnswer = outcome.answer;
   return { firstByteMicros: firstByteMicros - startMicros, totalMicros: endMicros - startMicros };
 }

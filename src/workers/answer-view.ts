@@ -8,11 +8,13 @@ export class AnswerView implements Answer {
   readonly #head: ResponseHead;
   readonly body: readonly Uint8Array[];
   readonly trailers: NonNullable<Trailers>;
+  readonly truncated: boolean;
 
-  constructor(head: ResponseHead, body: readonly Uint8Array[], trailers: Trailers) {
+  constructor(head: ResponseHead, body: readonly Uint8Array[], trailers: Trailers, truncated: boolean) {
     this.#head = head;
     this.body = body;
     this.trailers = trailers ?? NONE;
+    this.truncated = truncated;
   }
 
   get status(): number {
@@ -34,6 +36,11 @@ export class AnswerView implements Answer {
 
 const NONE: NonNullable<Trailers> = [];
 
-export function answerOf(head: ResponseHead, body: readonly Uint8Array[], trailers: Trailers): AnswerView {
-  return new AnswerView(head, body, trailers);
+export function answerOf(
+  head: ResponseHead,
+  body: readonly Uint8Array[],
+  trailers: Trailers,
+  truncated = false,
+): AnswerView {
+  return new AnswerView(head, body, trailers, truncated);
 }

@@ -1,6 +1,7 @@
 import { createRecordRedaction } from '../mirror/record-redaction.ts';
 import type { RecordRedaction } from '../mirror/record-redaction.ts';
 import type { Difference } from '../model/difference.ts';
+import { decodeRecords } from '../model/message-record.ts';
 import type { CopyOutcome } from '../model/copy.ts';
 import type { Exchange, ResponseHead } from '../model/exchange.ts';
 import type { Redaction } from '../model/policy.ts';
@@ -70,6 +71,19 @@ export class ExchangeRecorder {
     return { name, role, answer, failure, differences };
   }
 
+  /** Messages of a WebSocket connection, a line each. */
+  #messages(records: Buffer): Buffer {
+    const lines: string[] = [];
+    for (const record of decodeRecords(records)) {
+      if (record.kind === 'text')
+        lines.push(this.#redaction.body([], record.payload)?.toString('utf8') ?? '…');
+      else if (record.kind === 'binary') lines.push(`[${record.payload.length} bytes]`);
+      else if (record.kind === 'close') lines.push(`[closed: ${record.code} ${record.reason}]`);
+      else lines.push('[lost]');
+    }
+    return Buffer.from(lines.map((line) => `${line}\n`).join(''));
+  }
+
   #answer(
     head: ResponseHead,
     pieces: readonly Uint8Array[],
@@ -79,7 +93,8 @@ export class ExchangeRecorder {
   ): RecordedAnswer {
     const fields = [...head.headers()];
     // What is cut off before it is redacted could not be read.
-    const body = this.#redaction.body(fields, Buffer.concat(pieces));
+    const whole = Buffer.concat(pieces);
+    const body = head.status === 101 ? this.#messages(whole) : this.#redaction.body(fields, whole);
     return {
       status: head.status,
       headers: this.#redaction.headers(fields),

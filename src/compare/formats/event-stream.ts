@@ -2,7 +2,7 @@ import { createContent } from '../content.ts';
 import { faultsOf, readText } from '../format-faults.ts';
 import { elementPath, fieldPath } from '../path.ts';
 import { jsonContent } from './ndjson.ts';
-import { align } from './sequence.ts';
+import { align, commonRecords } from './sequence.ts';
 import type { ReadOrFault } from '../format-faults.ts';
 import type { CompareFormat, Content, FormatContext } from '../format.ts';
 
@@ -26,16 +26,15 @@ export const compareEventStream: CompareFormat = (primary, other, path, context)
   const rights = readText(other, (text) => eventsOf(text, values));
   if (lefts.fault !== undefined || rights.fault !== undefined) return faultsOf(lefts, rights);
   if (context.ignored(path)) return undefined;
-  const one = lefts.read.length;
-  const two = rights.read.length;
+  const [events, others] = commonRecords(lefts.read, rights.read, {
+    primary: primary.truncated,
+    other: other.truncated,
+  });
+  const one = events.length;
+  const two = others.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
-  const { pairs, reordered } = align(
-    lefts.read,
-    rights.read,
-    printOf,
-    context.unordered(path) ? 'set' : 'order',
-  );
-  if (reordered) context.sink.add('order', path, 'medium', lefts.read[0]?.data, rights.read[0]?.data);
+  const { pairs, reordered } = align(events, others, printOf, context.unordered(path) ? 'set' : 'order');
+  if (reordered) context.sink.add('order', path, 'medium', events[0]?.data, others[0]?.data);
   for (const [event, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     compareEvents(event, counterpart, elementPath(path), context);
@@ -82,7 +81,7 @@ function compareOptional(
 }
 
 /** Objects and arrays; a number or a string alone is as often plain text. */
-function looksLikeJson(text: string): boolean {
+export function looksLikeJson(text: string): boolean {
   return /^\s*[{[]/.test(text) && /[}\]]\s*$/.test(text.slice(-16));
 }
 

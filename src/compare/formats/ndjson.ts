@@ -1,7 +1,7 @@
 import { createContent } from '../content.ts';
 import { faultsOf, readText } from '../format-faults.ts';
 import { elementPath } from '../path.ts';
-import { align } from './sequence.ts';
+import { align, commonRecords } from './sequence.ts';
 import type { ReadOrFault } from '../format-faults.ts';
 import type { CompareFormat, Content } from '../format.ts';
 
@@ -22,17 +22,21 @@ export const compareNdjson: CompareFormat = (primary, other, path, context) => {
   const rights = readText(other, (text) => recordsOf(text, separated, values));
   if (lefts.fault !== undefined || rights.fault !== undefined) return faultsOf(lefts, rights);
   if (context.ignored(path)) return undefined;
-  const one = lefts.read.length;
-  const two = rights.read.length;
+  const [records, others] = commonRecords(lefts.read, rights.read, {
+    primary: primary.truncated,
+    other: other.truncated,
+  });
+  const one = records.length;
+  const two = others.length;
   if (one !== two) context.sink.add('length', path, 'medium', String(one), String(two));
   const below = elementPath(path);
   const { pairs, reordered } = align(
-    lefts.read,
-    rights.read,
+    records,
+    others,
     (record) => record.text,
     context.unordered(path) ? 'set' : 'order',
   );
-  if (reordered) context.sink.add('order', path, 'medium', lefts.read[0]?.text, rights.read[0]?.text);
+  if (reordered) context.sink.add('order', path, 'medium', records[0]?.text, others[0]?.text);
   for (const [record, counterpart] of pairs) {
     if (context.sink.full) return undefined;
     if (record.text === counterpart.text) continue;

@@ -10,6 +10,21 @@ export interface Alignment<Element> {
 }
 
 /**
+ * Two sequences without what one of them lacks only because it was cut. A side that is whole and shorter nevertheless is
+ * shorter.
+ */
+export function commonRecords<Element>(
+  primary: readonly Element[],
+  other: readonly Element[],
+  truncated: { readonly primary: boolean; readonly other: boolean },
+): readonly [readonly Element[], readonly Element[]] {
+  return [
+    truncated.other ? primary.slice(0, other.length) : primary,
+    truncated.primary ? other.slice(0, primary.length) : other,
+  ];
+}
+
+/**
  * `order`: equal elements belong together where that keeps their order, and of the rest those that stand at the same
  * place between them; when all are there in another order, equal ones belong together. `set`: equal elements belong together wherever they stand, and of the rest those at the same place. `key`: elements
  * with the same print belong together, and no others.
