@@ -49,6 +49,8 @@ export class SessionStream implements Carrier {
   begin(task: CopyTask): void {
     this.task = task;
     this.#reads = this.#session.reads;
+    // A head whose body follows is not sent before the end of this turn.
+    if (!task.ended) this.#session.wait(this);
   }
 
   flush(): void {
@@ -216,6 +218,7 @@ export class SessionStream implements Carrier {
 
   #leave(reset: boolean): void {
     this.task = undefined;
+    this.#answer = undefined;
     this.#host.stats.bufferedBytes -= this.#body.bytes;
     this.#body.take();
     this.#session.leave(this, reset);

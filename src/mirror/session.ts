@@ -30,6 +30,8 @@ const IDLE_MS = 15_000;
 const STREAMS_FIRST = 100;
 /** Copies on a session at most, whatever the mirror says. */
 const STREAMS_MAX = 1_000;
+/** A power of two above that. */
+const SLOTS = 1_024;
 /**
  * What the mirror may send ahead, on a stream and in all, octets. What comes is read at once, and either kept within the
  * policy's limits or dropped with its copy: a smaller window would only slow answers down.
@@ -75,8 +77,14 @@ export class Session implements Http2Events {
   readonly #socket: MirrorSocket;
   readonly #decoder = new FrameDecoder(this);
   readonly #writer: FrameWriter;
-  /** Under way, by id. */
-  readonly #streams = new Map<number, SessionStream>();
+  /**
+   * Under way: stream `id` is at `id / 2`, whose rest it is. Tables of a Map would be made anew all the time, and old ones
+   * keep what they held until the next collection of everything: a quarter of what each copy needs was kept like that.
+   */
+  readonly #streams = Array.from<SessionStream | undefined>({ length: SLOTS }).fill(undefined);
+  #streamCount = 0;
+  /** Copies on it, also those that have not begun to send. */
+  #size = 0;
   /** Nothing of them has been sent; in the order in which they go out. */
   readonly #waiting = new Set<SessionStream>();
   /** They have something to send, but the socket or the session's window has no room. */
@@ -135,19 +143,19 @@ export class Session implements Http2Events {
 
   /** Copies on it. */
   get size(): number {
-    return this.#streams.size + this.#waiting.size;
+    return this.#size;
   }
 
   *streams(): Iterable<SessionStream> {
     yield* this.#waiting;
-    yield* this.#streams.values();
+    if (this.#streamCount === 0) return;
+    for (const stream of this.#streams) if (stream !== undefined) yield stream;
   }
 
   /** A stream that has sent nothing yet. */
   take(): SessionStream {
-    const stream = new SessionStream(this, this.#host);
-    this.#waiting.add(stream);
-    return stream;
+    this.#size++;
+    return new SessionStream(this, this.#host);
   }
 
   /** Closes it when it has been idle for too long. */
@@ -176,23 +184,31 @@ export class Session implements Http2Events {
 
   // What its streams ask of it.
 
+  /** A stream that has sent nothing has to wait. */
+  wait(stream: SessionStream): void {
+    this.#waiting.add(stream);
+  }
+
   /** Whether a stream may send now; otherwise it is asked to flush again when it may. */
   admits(stream: SessionStream): boolean {
-    if (!this.open || this.#socket.destroyed) return false;
-    if (stream.id === 0 && !this.#mayBegin) return false;
-    if (!this.blocked) return true;
-    if (stream.id !== 0) this.#hungry.add(stream);
+    if (this.open && !this.blocked && !this.#socket.destroyed && (stream.id !== 0 || this.#mayBegin))
+      return true;
+    if (stream.id === 0) this.#waiting.add(stream);
+    else this.#hungry.add(stream);
     return false;
   }
 
   /** Gives a stream its id and sends its head. */
   submit(stream: SessionStream, block: string, endStream: boolean): void {
     const first = this.#nextId === 1;
-    this.#waiting.delete(stream);
+    if (this.#waiting.size > 0) this.#waiting.delete(stream);
+    // Ids may be left out (RFC 9113 §5.1.1).
+    while (this.#streams[slotOf(this.#nextId)] !== undefined) this.#nextId += 2;
     stream.id = this.#nextId;
     stream.window = this.#peerWindow;
     this.#nextId += 2;
-    this.#streams.set(stream.id, stream);
+    this.#streams[slotOf(stream.id)] = stream;
+    this.#streamCount++;
     this.#writer.headers(stream.id, first ? NO_TABLE + block : block, endStream);
     if (this.#nextId > LAST_ID) this.#retired = true;
     this.#writeSoon();
@@ -218,11 +234,15 @@ export class Session implements Http2Events {
 
   /** A stream is over. `reset`: the mirror is to stop working on it, if it has begun. */
   leave(stream: SessionStream, reset: boolean): void {
-    const waited = this.#waiting.delete(stream);
+    this.#size--;
     this.#hungry.delete(stream);
-    if (!waited) this.#streams.delete(stream.id);
+    if (stream.id === 0) this.#waiting.delete(stream);
+    else {
+      this.#streams[slotOf(stream.id)] = undefined;
+      this.#streamCount--;
+    }
     if (this.#socket.destroyed) return;
-    if (reset && !waited) {
+    if (reset && stream.id !== 0) {
       this.#strayBytes += STRAY_BYTES;
       this.#control(FRAME.resetStream, 0, stream.id, uint32(ERROR_CODE.cancel));
     }
@@ -304,8 +324,9 @@ export class Session implements Http2Events {
     const healthy = code === ERROR_CODE.noError && this.#served;
     this.#refuses = true;
     for (const stream of this.#waiting) stream.fail('closed', healthy);
-    for (const [id, stream] of this.#streams) if (id > lastId) stream.fail('closed', healthy);
-    if (this.#streams.size === 0) this.#endSoon();
+    for (const stream of this.#streams)
+      if (stream !== undefined && stream.id > lastId) stream.fail('closed', healthy);
+    if (this.#size === 0) this.#endSoon();
   }
 
   fault(): void {
@@ -339,9 +360,10 @@ export class Session implements Http2Events {
 
   /** The stream of that id; one that is over is undefined, and one that never was is the end of the session. */
   #streamOf(id: number): SessionStream | undefined {
-    const stream = this.#streams.get(id);
-    if (stream === undefined && (id >= this.#nextId || id % 2 === 0)) this.#fail('malformed');
-    return stream;
+    const stream = this.#streams[slotOf(id)];
+    if (stream !== undefined && stream.id === id) return stream;
+    if (id >= this.#nextId || id % 2 === 0) this.#fail('malformed');
+    return undefined;
   }
 
   /** RFC 9113 §6.9.2: also changes the windows of streams under way. */
@@ -350,7 +372,8 @@ export class Session implements Http2Events {
     const difference = value - this.#peerWindow;
     this.#peerWindow = value;
     if (difference === 0) return;
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#streams) {
+      if (stream === undefined) continue;
       stream.window += difference;
       if (stream.window > MAX_WINDOW) return this.#fail('malformed');
       if (difference > 0) this.#hungry.add(stream);
@@ -376,7 +399,7 @@ export class Session implements Http2Events {
 
   get #mayBegin(): boolean {
     if (this.#refuses) return false;
-    return this.#peerStreams === undefined || this.#streams.size < this.#peerStreams;
+    return this.#streamCount < (this.#peerStreams ?? STREAMS_MAX);
   }
 
   /** Something came for a copy that is over: of those that were given up, not for ever. */
@@ -429,7 +452,7 @@ export class Session implements Http2Events {
     const wasOpen = !this.#socket.destroyed;
     this.destroy();
     if (!wasOpen && this.size === 0) return;
-    for (const stream of [...this.#waiting, ...this.#streams.values()]) stream.fail(failure);
+    for (const stream of this.streams()) stream.fail(failure);
   }
 
   #failureOf(tls: boolean): MirrorFailure {
@@ -441,4 +464,8 @@ export class Session implements Http2Events {
     this.#host.stats.bufferedBytes += bytes - this.#unsentBytes;
     this.#unsentBytes = bytes;
   }
+}
+
+function slotOf(id: number): number {
+  return (id >>> 1) & (SLOTS - 1);
 }
