@@ -4,15 +4,18 @@ import type { Answer } from '../src/model/difference.ts';
 import type { ResponseHead } from '../src/model/exchange.ts';
 import { ResponseDecoder } from '../src/wire/http1/decoder.ts';
 import { answerOf } from '../src/workers/answer-view.ts';
+import { fromJson, toBinary } from '@bufbuild/protobuf';
+import { SHOP_DESCRIPTORS, shopType } from '../src/compare/protobuf/fixture.ts';
 
 /**
  * How many pairs of answers one core compares: `node bench/compare.ts [--json]`. Heads come from the decoder, as they do in an
  * observer, and their dates and request ids differ. Targets: 200,000 pairs/s of equal bytes, 10,000 pairs/s of 2 KiB JSON with one
- * difference.
+ * difference, 20,000 pairs/s of 1 KiB gRPC messages.
  */
 const ROUNDS = 5;
 const ROUND_MS = 400;
 const ROUTE = 'GET /api/orders/{id}';
+const ORDER = shopType('Order');
 
 const item = (index: number) => ({
   sku: `SKU-${1000 + index}`,
@@ -143,6 +146,61 @@ function best(once: () => unknown): number {
 function cpuMs(): number {
   const { user, system } = process.threadCpuUsage();
   return (user + system) / 1000;
+}
+
+/** The answer to a call: an order of about 1 KiB as one message, with status and id as trailers. */
+function call(total: number, id: string): Answer {
+  const message = toBinary(
+    ORDER,
+    fromJson(ORDER, {
+      id: 'ord_8f3a2b',
+      total,
+      serial: '9007199254740993',
+      state: 'PAID',
+      items: Array.from({ length: 21 }, (_, index) => ({
+        sku: `SKU-${1000 + index} with a name of its own`,
+        quantity: (index % 5) + 1,
+        price: 19.99 + index,
+      })),
+      labels: { region: 'eu', channel: 'web' },
+    }),
+  );
+  const frame = Buffer.alloc(5);
+  frame.writeUInt32BE(message.length, 1);
+  const headers = [
+    ['content-type', 'application/grpc+proto'],
+    ['date', 'Sun, 22 Nov 2026 19:50:21 GMT'],
+    ['grpc-encoding', 'identity'],
+  ] as const;
+  return {
+    status: 200,
+    header: (name) => headers.find(([field]) => field === name)?.[1],
+    headers: () => headers,
+    body: [Buffer.concat([frame, message])],
+    trailers: [
+      ['grpc-status', '0'],
+      ['x-request-id', id],
+    ],
+  };
+}
+
+for (const descriptors of [Buffer.from(SHOP_DESCRIPTORS).toString('base64'), undefined]) {
+  const rpcComparer = createComparer(
+    { ...DEFAULT_COMPARE, protobuf: { ...DEFAULT_COMPARE.protobuf, descriptors } },
+    { redact: { headers: [], queryParams: [], jsonFields: [] }, recognise: false },
+  );
+  for (const [what, other, findings] of [
+    ['equal', call(1, 'b'), 0],
+    ['one value differs', call(2, 'b'), 1],
+  ] as const) {
+    const primary = call(1, 'a');
+    const compare = () => rpcComparer.compare(primary, other, 'POST', 'POST /shop.Orders/Get');
+    const found = compare().differences.length;
+    if (found !== findings) throw new Error(`gRPC, ${what}: ${found} findings`);
+    const bytes = primary.body[0]?.length ?? 0;
+    const name = `1 KiB gRPC, ${what}, ${descriptors === undefined ? 'without' : 'with'} descriptors`;
+    results.push({ name, bytes, pairsPerSecond: best(compare) });
+  }
 }
 
 if (process.argv.includes('--json')) {
