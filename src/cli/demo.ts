@@ -1,8 +1,6 @@
-import { settingsFromFlags } from '../config/flags.ts';
 import { parseDuration } from '../kit/duration.ts';
 import { UserError } from '../kit/errors.ts';
 import type { Runtime } from '../model/runtime.ts';
-import type { Settings } from '../model/settings.ts';
 import type { Command, Context, Input } from './command.ts';
 import { EXIT, valueOf } from './command.ts';
 import { renderText } from '../report/text.ts';
@@ -10,6 +8,7 @@ import { FAULTS } from './demo/faults.ts';
 import { introduction, loadText } from './demo/introduction.ts';
 import { plantedResult, plantedText } from './demo/planted.ts';
 import type { PlantedResult } from './demo/planted.ts';
+import { POLICIES, demoSettings } from './demo/settings.ts';
 import { Stage } from './demo/stage.ts';
 import { Interruption } from './interruption.ts';
 import { ProgressLine } from './progress-line.ts';
@@ -22,15 +21,13 @@ import { parseUntil } from './until.ts';
 const PIPE_DURATION = '3m';
 const RATE = '1000';
 const RATE_LIMIT = 5000;
-/** What the flags of a quick start call their policy. */
-const POLICY = 'main';
 
 export const demo: Command = {
   name: 'demo',
-  summary: 'Three small services, real load, copies and a verdict, on this machine',
+  summary: 'Two small services, real load, copies and a verdict, on this machine',
   usage: '[--duration TIME] [--rate NUMBER]',
   description:
-    'Starts an orders API, a new version of it with planted faults, and a control, sends requests through Understudy, and ends with the verdict: which of the faults were found, and whether anything else was. Everything listens on free loopback ports. Goes on until Ctrl-C on a terminal; in a pipe until every fault is found.',
+    'Starts an orders API and a gRPC service, new versions of both with planted faults, and controls, sends requests through Understudy, and ends with the verdict: which of the faults were found, and whether anything else was. Everything listens on free loopback ports. Goes on until Ctrl-C on a terminal; in a pipe until every fault is found.',
   options: [
     { name: 'duration', value: 'TIME', help: 'end by itself after this time: 30s' },
     { name: 'rate', value: 'NUMBER', help: `requests per second (default ${RATE})` },
@@ -43,7 +40,7 @@ export const demo: Command = {
 };
 
 async function runDemo(input: Input, context: Context): Promise<number> {
-  const { out, signals, clock, startRuntime } = context;
+  const { out, env, signals, clock, startRuntime } = context;
   const requestsPerSecond = parseRate(valueOf(input, 'rate') ?? RATE);
   const duration = valueOf(input, 'duration');
   if (duration !== undefined) parseDuration(duration);
@@ -53,16 +50,21 @@ async function runDemo(input: Input, context: Context): Promise<number> {
   using progress = new ProgressLine(out);
   using interruption = new Interruption(signals, ['SIGINT', 'SIGTERM', 'SIGHUP'], clock);
   await using stage = await Stage.start();
-  const settings = settingsOf(stage, context);
+  const settings = demoSettings(stage, env, env['UNDERSTUDY_LOG'] ?? 'warn');
   await using runtime = await startRuntime(settings, {
     log: terminalLogger(settings.log, context, progress),
   });
-  const target = `http://${runtime.taps()[0]?.address ?? ''}`;
+  const [orders, stock] = runtime.taps().map(({ address }) => `http://${address}`);
+  const targets = { orders: orders ?? '', stock: stock ?? '' };
   const ends = untilFound ? 'when the verdict names every fault' : duration && `after ${duration}`;
-  out.write(introduction({ stage, target, adminUrl: runtime.adminUrl, requestsPerSecond, ends }));
-  stage.load({ target, requestsPerSecond });
+  out.write(introduction({ stage, targets, adminUrl: runtime.adminUrl, requestsPerSecond, ends }));
+  stage.load({ ...targets, requestsPerSecond });
 
-  const planted = (): PlantedResult => plantedResult(FAULTS, runtime.verdict(POLICY));
+  const planted = (): PlantedResult =>
+    plantedResult(
+      FAULTS,
+      POLICIES.flatMap((policy) => runtime.verdict(policy) ?? []),
+    );
   const result = await attend(runtime, {
     until: longest === undefined ? undefined : parseUntil(longest),
     ...(untilFound ? { isOver: () => planted().missed.length === 0 } : {}),
@@ -91,19 +93,6 @@ function exitCodeOf(
   const unharmed = stats.answered > 0 && stats.failed === 0 && runtime.summary().mirrored > 0;
   const right = unplanted.length === 0 && (missed.length === 0 || !allWanted);
   return unharmed && right ? EXIT.done : EXIT.fail;
-}
-
-function settingsOf(stage: Stage, { env }: Context): Settings {
-  const flags = {
-    listen: '127.0.0.1:0',
-    primary: [stage.primary],
-    mirror: [`v2=${stage.mirror}`],
-    control: stage.control,
-    admin: '127.0.0.1:0',
-    // What goes on is shown by the demo itself.
-    log: env['UNDERSTUDY_LOG'] ?? 'warn',
-  };
-  return settingsFromFlags(flags, env, process.cwd()).settings;
 }
 
 function parseRate(text: string): number {

@@ -154,7 +154,7 @@ test(
       printed.includes(`Of ${planted} planted faults the verdict names ${planted}, and nothing else`),
       printed,
     );
-    match(printed, /^FAIL main → v2: /m);
+    match(printed, /^FAIL orders-v2 → v2: /m);
     match(printed, /users: \d+ answered, 0 failed/);
     ok(!printed.includes('\u001B'), 'no terminal codes in a pipe');
   },

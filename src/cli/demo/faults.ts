@@ -1,15 +1,20 @@
 import type { DifferenceKind } from '../../model/difference.ts';
 import type { Question, Reply } from './orders.ts';
+import { STOCK_METHOD } from './stock.ts';
+import type { StockReply, StockRequest } from './stock.ts';
 
 /** What is wrong with the demo's mirror. Each is stated, so that what Understudy finds can be checked against it. */
-export interface Fault {
+export interface PlantedFault {
   readonly what: string;
   /** It strikes one of this many requests that it concerns. */
   readonly oneIn: number;
-  readonly concerns: (question: Question, reply: Reply) => boolean;
-  readonly spoil: (reply: Reply) => Reply;
   /** The findings that it must lead to. */
   readonly findings: readonly PlantedFinding[];
+}
+
+export interface Fault<Asked, Answered> extends PlantedFault {
+  readonly concerns: (question: Asked, reply: Answered) => boolean;
+  readonly spoil: (reply: Answered) => Answered;
 }
 
 export interface PlantedFinding {
@@ -31,7 +36,7 @@ const isList = ({ method, target }: Question): boolean =>
 const isSearch = ({ target }: Question): boolean => target.startsWith('/api/search');
 
 /** From 100 % down to 0.1 %, one of every kind of difference. */
-export const FAULTS: readonly Fault[] = [
+export const ORDER_FAULTS: readonly Fault<Question, Reply>[] = [
   {
     what: '200 instead of 404 for an order that does not exist',
     oneIn: 1,
@@ -119,8 +124,31 @@ export const FAULTS: readonly Fault[] = [
   },
 ];
 
+const STOCK = `POST ${STOCK_METHOD}`;
+
+export const STOCK_FAULTS: readonly Fault<StockRequest, StockReply>[] = [
+  {
+    what: 'OK instead of NOT_FOUND for a product that does not exist',
+    oneIn: 1,
+    concerns: (_, { status }) => status !== 0,
+    spoil: (reply) => ({ ...reply, status: 0 }),
+    findings: [{ route: STOCK, path: 'grpc.status', kind: 'status' }],
+  },
+  {
+    what: 'the quantity is one too high',
+    oneIn: 20,
+    concerns: (_, { status }) => status === 0,
+    spoil: (reply) => ({ ...reply, quantity: reply.quantity + 1 }),
+    findings: [{ route: STOCK, path: 'body.quantity', kind: 'value' }],
+  },
+];
+
+export const FAULTS: readonly PlantedFault[] = [...ORDER_FAULTS, ...STOCK_FAULTS];
+
 /** Makes a function that puts the faults into replies, each in its turn. */
-export function faultsInTurn(faults: readonly Fault[]): (question: Question, reply: Reply) => Reply {
+export function faultsInTurn<Asked, Answered>(
+  faults: readonly Fault<Asked, Answered>[],
+): (question: Asked, reply: Answered) => Answered {
   const turns = faults.map(() => 0);
   return (question, reply) => {
     let spoilt = reply;

@@ -1,11 +1,12 @@
 import { FAULTS } from './faults.ts';
-import type { Fault } from './faults.ts';
+import type { PlantedFault } from './faults.ts';
+import type { Trio } from './messages.ts';
 import type { LoadStats } from './load.ts';
 
 export interface IntroductionOptions {
-  readonly stage: { readonly primary: string; readonly mirror: string; readonly control: string };
+  readonly stage: { readonly orders: Trio; readonly stock: Trio };
   /** Where users connect. */
-  readonly target: string;
+  readonly targets: { readonly orders: string; readonly stock: string };
   readonly adminUrl: string | undefined;
   readonly requestsPerSecond: number;
   /** When it ends by itself. */
@@ -14,30 +15,32 @@ export interface IntroductionOptions {
 
 /** What the demo says first: what runs where, what is planted, and what to try. */
 export function introduction(options: IntroductionOptions): string {
-  const { stage, target, adminUrl, requestsPerSecond, ends } = options;
+  const { stage, targets, adminUrl, requestsPerSecond, ends } = options;
   const faults = FAULTS.map((fault) => `  - ${faultText(fault)}\n`).join('');
   const admin =
     adminUrl === undefined
       ? ''
       : `  curl ${adminUrl}/api/v1/summary
-  curl ${adminUrl}/api/v1/policies/main/verdict
+  curl ${adminUrl}/api/v1/policies/orders-v2/verdict
   curl '${adminUrl}/api/v1/differences?established=true'
   understudy top --admin ${adminUrl}
-  curl -X POST ${adminUrl}/api/v1/policies/main/pause      # and /resume
+  curl -X POST ${adminUrl}/api/v1/policies/orders-v2/pause      # and /resume
   curl -N ${adminUrl}/api/v1/events
   curl ${adminUrl}/metrics
 `;
   return `Users send ${requestsPerSecond} requests per second through Understudy. All of it is on this machine.
 
-  users → ${target}  Understudy: relays to the primary, copies to the mirror and the control
-  primary ${stage.primary}  an orders API; its answers reach the users
-  mirror  ${stage.mirror}  its new version; its answers reach nobody
-  control ${stage.control}  the old version once more, to tell noise from change
+  users → ${targets.orders}  Understudy: relays to the primary, copies to the mirror and the control
+  primary ${stage.orders.primary}  an orders API; its answers reach the users
+  mirror  ${stage.orders.mirror}  its new version; its answers reach nobody
+  control ${stage.orders.control}  the old version once more, to tell noise from change
+
+  and the same for gRPC: ${targets.stock} → ${stage.stock.primary}, ${stage.stock.mirror}, ${stage.stock.control}
 
 Planted in the new version:
 ${faults}
 Be a user, or look inside:
-  curl ${target}/api/orders/7
+  curl ${targets.orders}/api/orders/7
 ${admin}
 ${ends === undefined ? 'Ctrl-C ends it.' : `It ends ${ends}.`}
 
@@ -45,7 +48,7 @@ ${ends === undefined ? 'Ctrl-C ends it.' : `It ends ${ends}.`}
 }
 
 /** Where a fault strikes, what it does, and how often. */
-export function faultText({ what, oneIn, findings }: Fault): string {
+export function faultText({ what, oneIn, findings }: PlantedFault): string {
   const often = oneIn === 1 ? 'always' : `in 1 of ${oneIn} answers`;
   return `${findings[0]?.route ?? ''}: ${what}, ${often}`;
 }

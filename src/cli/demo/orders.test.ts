@@ -1,7 +1,8 @@
 import { deepEqual, equal, notEqual, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import { DIFFERENCE_KINDS } from '../../model/difference.ts';
-import { FAULTS, faultsInTurn } from './faults.ts';
+import { FAULTS, ORDER_FAULTS, STOCK_FAULTS, faultsInTurn } from './faults.ts';
+import { stockOf } from './stock.ts';
 import type { Question } from './orders.ts';
 import { ORDERS, answer, orderOf } from './orders.ts';
 
@@ -44,7 +45,7 @@ const TARGETS: readonly string[] = [
   '/api/search?q=ada',
 ];
 
-for (const fault of FAULTS) {
+for (const fault of ORDER_FAULTS) {
   test(`strikes as stated: ${fault.what}`, () => {
     const target = TARGETS.find((one) => fault.concerns(get(one), answer(get(one)))) ?? '';
     const spoil = faultsInTurn([fault]);
@@ -52,6 +53,19 @@ for (const fault of FAULTS) {
     for (let i = 0; i < 2000; i++) {
       const reply = answer(get(target));
       if (spoil(get(target), reply) !== reply) struck += 1;
+    }
+    equal(struck, 2000 / fault.oneIn);
+  });
+}
+
+for (const fault of STOCK_FAULTS) {
+  test(`strikes as stated: ${fault.what}`, () => {
+    const request = [{ sku: 'sku-7' }, { sku: 'none' }].find((one) => fault.concerns(one, stockOf(one)));
+    const spoil = faultsInTurn([fault]);
+    let struck = 0;
+    for (let i = 0; i < 2000; i++) {
+      const reply = stockOf(request ?? { sku: '' });
+      if (spoil(request ?? { sku: '' }, reply) !== reply) struck += 1;
     }
     equal(struck, 2000 / fault.oneIn);
   });

@@ -1,21 +1,21 @@
 import type { Finding, Verdict } from '../../model/verdict.ts';
-import type { Fault, PlantedFinding } from './faults.ts';
+import type { PlantedFault, PlantedFinding } from './faults.ts';
 import { faultText } from './introduction.ts';
 
 /** What a verdict says of the faults that were planted. */
 export interface PlantedResult {
-  readonly found: readonly Fault[];
-  readonly missed: readonly Fault[];
+  readonly found: readonly PlantedFault[];
+  readonly missed: readonly PlantedFault[];
   /** Established findings that nobody planted: false alarms. */
   readonly unplanted: readonly Finding[];
 }
 
 /** Compares what was established with what was planted. A fault is found when all of its findings are. */
-export function plantedResult(faults: readonly Fault[], verdict: Verdict | undefined): PlantedResult {
-  const established = (verdict?.mirrors ?? []).flatMap(({ findings }) =>
-    findings.filter((finding) => finding.established),
-  );
-  const isFound = (fault: Fault): boolean =>
+export function plantedResult(faults: readonly PlantedFault[], verdicts: readonly Verdict[]): PlantedResult {
+  const established = verdicts
+    .flatMap(({ mirrors }) => mirrors)
+    .flatMap(({ findings }) => findings.filter((finding) => finding.established));
+  const isFound = (fault: PlantedFault): boolean =>
     fault.findings.every((planted) => established.some((finding) => isSame(planted, finding)));
   return {
     found: faults.filter(isFound),

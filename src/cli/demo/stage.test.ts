@@ -8,17 +8,21 @@ import { Stage } from './stage.ts';
 
 test('the services answer, the load is answered, and all of it ends', { timeout: 20_000 }, async () => {
   const stage = await Stage.start();
-  for (const url of [stage.primary, stage.control, stage.mirror]) {
+  const { primary, control, mirror } = stage.orders;
+  for (const url of [primary, control, mirror]) {
     equal((await fetch(`${url}/api/orders/7`)).status, 200);
   }
-  equal((await fetch(`${stage.primary}/api/orders/999`)).status, 404);
-  equal((await fetch(`${stage.mirror}/api/orders/999`)).status, 200);
-  stage.load({ target: stage.primary, requestsPerSecond: 200 });
+  equal((await fetch(`${primary}/api/orders/999`)).status, 404);
+  equal((await fetch(`${mirror}/api/orders/999`)).status, 200);
+  stage.load({
+    orders: primary,
+    stock: stage.stock.primary.replace('h2c:', 'http:'),
+    requestsPerSecond: 200,
+  });
   while (stage.stats.answered < 20) await new Promise((resolve) => setImmediate(resolve));
   await stage.end();
   const { sent, answered, failed } = stage.stats;
   deepEqual({ answered, failed }, { answered: sent, failed: 0 });
-  const { primary } = stage;
   await stage[Symbol.asyncDispose]();
   await rejects(fetch(primary));
 });

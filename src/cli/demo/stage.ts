@@ -1,21 +1,19 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { LoadOptions, LoadStats } from './load.ts';
-import type { FromThread, ToThread } from './messages.ts';
+import type { LoadStats } from './load.ts';
+import type { FromThread, StageLoad, ToThread, Trio } from './messages.ts';
 
-/** Three services and a load in a thread of their own. */
+/** Two services, each three times, and their load, in a thread of their own. */
 export class Stage implements AsyncDisposable {
-  readonly primary: string;
-  readonly control: string;
-  readonly mirror: string;
+  readonly orders: Trio;
+  readonly stock: Trio;
   #stats: LoadStats = { sent: 0, answered: 0, failed: 0, late: 0, p50Ms: 0, p99Ms: 0 };
   readonly #worker: Worker;
 
   private constructor(worker: Worker, urls: Extract<FromThread, { kind: 'ready' }>) {
     this.#worker = worker;
-    this.primary = urls.primary;
-    this.control = urls.control;
-    this.mirror = urls.mirror;
+    this.orders = urls.orders;
+    this.stock = urls.stock;
     worker.on('message', (message: FromThread) => {
       if (message.kind === 'stats') this.#stats = message.stats;
     });
@@ -32,7 +30,7 @@ export class Stage implements AsyncDisposable {
     return this.#stats;
   }
 
-  load(options: LoadOptions): void {
+  load(options: StageLoad): void {
     this.#say({ kind: 'load', options });
   }
 
