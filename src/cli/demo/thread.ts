@@ -29,7 +29,7 @@ const CALLS_SHARE = 1 / 10;
 let loads: readonly [Load, StockLoad] | undefined;
 let timer: NodeJS.Timeout | undefined;
 
-function start({ orders: target, stock: stockTarget, requestsPerSecond }: StageLoad): void {
+function load({ orders: target, stock: stockTarget, requestsPerSecond }: StageLoad): void {
   loads = [
     new Load({ target, requestsPerSecond }),
     new StockLoad(stockTarget, requestsPerSecond * CALLS_SHARE),
@@ -51,7 +51,7 @@ function tellStats(): void {
 
 async function end(): Promise<void> {
   clearInterval(timer);
-  await Promise.all((loads ?? []).map((load) => load[Symbol.asyncDispose]()));
+  await Promise.all((loads ?? []).map((one) => one[Symbol.asyncDispose]()));
   tellStats();
   say({ kind: 'quiet' });
 }
@@ -62,7 +62,7 @@ async function close(): Promise<void> {
 }
 
 port.on('message', (message: ToThread) => {
-  if (message.kind === 'load') start(message.options);
+  if (message.kind === 'load') load(message.options);
   if (message.kind === 'end') void end();
   if (message.kind === 'close') void close();
 });
