@@ -45,6 +45,27 @@ const cases: readonly Case[] = [
     no: gets('/api/', '/Api', '/apix', '/', '/api/x', '//api', '/api%2F'),
   },
   {
+    what: 'a gRPC service',
+    match: { grpc: { type: 'Exact', service: 'shop.v1.Orders', method: undefined } },
+    yes: [
+      requestHead('POST', '/shop.v1.Orders/Get'),
+      requestHead('POST', 'http://h/shop.v1.Orders/List?x=1'),
+    ],
+    no: [...gets('/shop.v1.Orders', '/shop.v1.Orders/', '/shop.v1.Order/Get', '/shop.v1.Orders/Get/x', '/')],
+  },
+  {
+    what: 'a gRPC method',
+    match: { grpc: { type: 'Exact', service: undefined, method: 'Get' } },
+    yes: [requestHead('POST', '/shop.v1.Orders/Get'), requestHead('POST', '/Orders/Get')],
+    no: [...gets('/shop.v1.Orders/GetAll', '/Get', '/a/b/Get')],
+  },
+  {
+    what: 'gRPC services and methods by patterns',
+    match: { grpc: { type: 'RegularExpression', service: 'shop\\..*', method: 'Get|List' } },
+    yes: [requestHead('POST', '/shop.v1.Orders/Get'), requestHead('POST', '/shop.Items/List')],
+    no: [...gets('/shop.v1.Orders/Put', '/bank.shop.Items/Get', '/shop.v1.Orders/GetAll')],
+  },
+  {
     what: 'a path prefix',
     match: { path: { type: 'PathPrefix', value: '/api' } },
     yes: gets('/api', '/api/', '/api/x', '/api?x', '/%61pi/x', '/api//x', '/y/../api/x', '/api/x/..'),

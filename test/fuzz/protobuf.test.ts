@@ -3,11 +3,14 @@ import { test } from 'node:test';
 import { equals, fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import * as fc from 'fast-check';
+import { createComparer } from '../../src/compare/comparer.ts';
 import { collectingContext } from '../../src/compare/format-fixture.ts';
 import { ProtobufComparison } from '../../src/compare/protobuf/comparison.ts';
 import { SHOP_DESCRIPTORS, SHOP_REGISTRY, shopType } from '../../src/compare/protobuf/fixture.ts';
 import { ProtobufTypes } from '../../src/compare/protobuf/message-types.ts';
 import { UNKNOWN } from '../../src/compare/protobuf/well-known.ts';
+import { DEFAULT_COMPARE } from '../../src/model/compare-settings.ts';
+import type { Answer } from '../../src/model/difference.ts';
 
 const TYPES = new ProtobufTypes(SHOP_DESCRIPTORS);
 const ORDER = shopType('Order');
@@ -142,6 +145,70 @@ test('what no one wrote never throws', () => {
       }
     }),
     { numRuns: 2000 },
+  );
+});
+
+const TYPE = fc.constantFrom(
+  'application/grpc',
+  'application/grpc+json',
+  'application/grpc-web',
+  'application/grpc-web-text',
+  'application/connect+proto',
+  'application/connect+json',
+  'application/x-protobuf',
+);
+const FIELDS = fc.array(
+  fc.tuple(
+    fc.constantFrom(
+      'grpc-status',
+      'grpc-message',
+      'grpc-status-details-bin',
+      'grpc-encoding',
+      'x-a',
+      'x-a-bin',
+    ),
+    fc.string({ maxLength: 20 }),
+  ),
+  { maxLength: 4 },
+);
+const FRAME = fc
+  .tuple(fc.constantFrom(0, 1, 2, 0x80, 3), fc.uint8Array({ maxLength: 40 }), fc.nat(50))
+  .map(([flags, bytes, length]) =>
+    Buffer.from([flags, 0, 0, 0, length > 40 ? length : bytes.length, ...bytes]),
+  );
+const BODY = fc.array(FRAME, { maxLength: 4 }).map((frames) => Buffer.concat(frames));
+
+test('answers to calls that no one gave never throw, and are like themselves', () => {
+  const comparer = createComparer(DEFAULT_COMPARE, {
+    redact: { headers: [], queryParams: [], jsonFields: [] },
+    recognise: true,
+  });
+  fc.assert(
+    fc.property(
+      TYPE,
+      FIELDS,
+      FIELDS,
+      BODY,
+      FIELDS,
+      BODY,
+      (type, headers, trailers, body, otherTrailers, otherBody) => {
+        const fields = [['content-type', type] as const, ...headers];
+        const answer = (bytes: Buffer, ends: NonNullable<Answer['trailers']>): Answer => ({
+          status: 200,
+          header: (name) => fields.find(([field]) => field === name)?.[1],
+          headers: () => fields,
+          // In pieces, so that equal ones are not found by their bytes at once.
+          body: [bytes.subarray(0, 3), bytes.subarray(3)],
+          trailers: ends,
+        });
+        const one = answer(body, trailers);
+        comparer.compare(one, answer(otherBody, otherTrailers), 'POST', 'POST /shop.Orders/Get');
+        const again = answer(body, [...trailers, ['x-request-id', 'other']]);
+        const withId = answer(body, [['x-request-id', 'one'], ...trailers]);
+        deepEqual(comparer.compare(withId, again, 'POST', 'POST /shop.Orders/Get').differences, []);
+      },
+    ),
+    { numRuns: 1000 },
   );
 });
 

@@ -120,7 +120,9 @@ export function readConnectEnd(bytes: Buffer | undefined): ConnectEnd | undefine
     if (!isObject(end)) return undefined;
     const { error, metadata } = end;
     const fields = Object.entries(isObject(metadata) ? metadata : {}).flatMap(([name, values]) =>
-      (Array.isArray(values) ? values : [values]).map((value) => [name, String(value)] as const),
+      (Array.isArray(values) ? values : [values]).map(
+        (value) => [name, typeof value === 'string' ? value : ''] as const,
+      ),
     );
     if (!isObject(error)) return { status: { code: 0, message: '', details: undefined }, metadata: fields };
     const code = NAMES.findIndex((name) => name.toLowerCase() === error['code']);

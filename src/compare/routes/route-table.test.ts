@@ -56,6 +56,15 @@ test('a path that was remembered long ago has its new route after a fold', () =>
   deepEqual(all('/u/bob', '/u/eve'), ['GET /u/{segment}', 'GET /u/{segment}']);
 });
 
+test('methods of services are never folded, up to the limit of routes', () => {
+  const { table, folds } = openTable();
+  const methods = Array.from({ length: 10 }, (_, index) => `/shop.v1.Orders/GetDeadbeef${index}`);
+  for (const path of methods) equal(table.routeOf('POST', path), `POST ${path}`);
+  for (const path of methods) equal(table.adopt(`POST ${path}`), `POST ${path}`);
+  deepEqual(folds, []);
+  equal(table.routeOf('GET', '/shop.v1.Orders/4711'), 'GET /shop.v1.Orders/{id}');
+});
+
 test('what lies below is folded too, and a parameter below stays one', () => {
   const { folds, all } = openTable();
   all('/u/ann/x', '/u/ann/y', '/u/ann/z', '/u/ann/w', '/u/bob/x', '/u/eve');
