@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHistogram } from '../kit/histogram.ts';
+import { identityOf } from '../kit/identity.ts';
 import { HeldWrites } from '../compare/held-writes.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import { isOwnCopy } from '../mirror/marker.ts';
@@ -94,7 +95,7 @@ export class ObserverThread {
   setPolicies(policies: readonly Policy[], paused: readonly string[]): void {
     const before = this.#policies;
     this.#policies = policies.map((policy) => {
-      const settings = JSON.stringify(policy);
+      const settings = identityOf(policy);
       return before.find((known) => known.settings === settings) ?? this.#createPolicy(policy, settings);
     });
     this.#past = this.#counted();
