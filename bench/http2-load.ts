@@ -33,6 +33,7 @@ export async function runHttp2Load(
         `--max-concurrent-streams=${workload.streams}`,
         `--duration=${seconds}`,
         `--log-file=${log}`,
+        ...(workload.rate > 0 ? [`--rps=${workload.rate / workload.connections}`] : []),
         ...headers,
         `http://127.0.0.1:${port}${workload.path}`,
       ],

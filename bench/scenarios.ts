@@ -71,6 +71,14 @@ export const WORKLOADS: readonly Workload[] = [
     connections: 8,
     streams: 16,
   },
+  {
+    ...SMALL_GET,
+    name: 'http2-paced',
+    title: 'HTTP/2 by prior knowledge, small GET, 10,000 requests/s for everyone',
+    connections: 8,
+    streams: 16,
+    rate: 10_000,
+  },
 ];
 
 /** Ways a mirror falls ill while traffic flows. `letter` is the command of fault.c. */

@@ -37,6 +37,7 @@ const RATIOS: readonly (readonly [workload: string, mode: Mode, peer: string, li
   ['small-get', 'mirror', 'nginx', 0.65],
   ['http2', 'plain', 'envoy', 0.3],
   ['http2', 'mirror', 'envoy', 0.6],
+  ['http2-paced', 'mirror', 'envoy', 0.6],
 ];
 
 export function judge(results: Results): readonly Outcome[] {

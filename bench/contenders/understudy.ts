@@ -56,11 +56,14 @@ function settings(site: Site): object {
     // others copy everything, at their users' expense; so that the same is compared, observers get the same share here.
     ...(site.mirrorPort === undefined
       ? {}
-      : { observer: { nice: 0 }, policies: [policy(`${scheme}://127.0.0.1:${site.mirrorPort}`)] }),
+      : {
+          observer: { nice: 0 },
+          policies: [policy(`${scheme}://127.0.0.1:${site.mirrorPort}`, site.http2)],
+        }),
   };
 }
 
-function policy(mirror: string): object {
+function policy(mirror: string, http2: boolean): object {
   const headers = Object.entries(HEADERS).map(([name, value]) => ({ type: 'Exact', name, value }));
   return {
     name: 'bench',
@@ -68,6 +71,7 @@ function policy(mirror: string): object {
     percent: 100,
     writes: 'mirror',
     mirrors: [{ name: 'copy', url: mirror }],
-    limits: { concurrency: 64 },
+    // As many as the load has under way at once: 8 connections of 16 streams, or 32 connections.
+    limits: { concurrency: http2 ? 128 : 64 },
   };
 }
