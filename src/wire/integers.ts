@@ -37,3 +37,10 @@ export function int32be(bytes: Uint8Array, at: number): number {
     (bytes[at + 3] as number)
   );
 }
+
+/** A copy of `bytes[start, end)`; `slice` of a `Buffer` would be none. */
+export function copyOf(bytes: Uint8Array, start = 0, end = bytes.length): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(end - start);
+  copy.set(new Uint8Array(bytes.buffer, bytes.byteOffset + start, end - start));
+  return copy;
+}

@@ -1,3 +1,4 @@
+import { copyOf } from '../integers.ts';
 import type { PacketFault } from './packet.ts';
 
 export interface FragmentLimits {
@@ -70,7 +71,7 @@ export class Fragments {
       return undefined;
     }
     if (last) datagram.totalBytes = end;
-    datagram.pieces.push({ offset, bytes: bytes.slice() });
+    datagram.pieces.push({ offset, bytes: copyOf(bytes) });
     datagram.heldBytes += bytes.length;
     this.#heldBytes += bytes.length;
     if (datagram.heldBytes === datagram.totalBytes) {

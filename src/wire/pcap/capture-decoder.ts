@@ -1,4 +1,4 @@
-import { u32be, u32le } from '../integers.ts';
+import { copyOf, u32be, u32le } from '../integers.ts';
 import type { CaptureHandler, CaptureReader } from './frame.ts';
 import { isPcapMagic, PcapDecoder } from './pcap-decoder.ts';
 import { BLOCK, PcapngDecoder } from './pcapng-decoder.ts';
@@ -29,7 +29,7 @@ export class CaptureDecoder implements CaptureReader {
     if (this.#broken || chunk.length === 0) return;
     const bytes = this.#first.length === 0 ? chunk : Buffer.concat([this.#first, chunk]);
     if (bytes.length < 4) {
-      this.#first = bytes.slice();
+      this.#first = copyOf(bytes);
       return;
     }
     this.#first = new Uint8Array(0);

@@ -1,3 +1,4 @@
+import { copyOf } from '../integers.ts';
 import type { TcpPacket } from '../packet/packet.ts';
 import type { MissingReason, TcpCounts, TcpDirection, TcpEvents } from './events.ts';
 import type { Flow } from './flow.ts';
@@ -54,7 +55,7 @@ export class FlowStreams {
     const segment: HeldSegment = {
       seq,
       end,
-      bytes: packet.bytes.slice(packet.payloadStart, packet.payloadEnd),
+      bytes: copyOf(packet.bytes, packet.payloadStart, packet.payloadEnd),
       ack,
       micros: packet.micros,
     };
@@ -115,20 +116,31 @@ export class FlowStreams {
 
   /** Makes way for the first that waits on each side. */
   force(flow: Flow, reason: MissingReason): void {
-    const waitingBefore = heldSegments(flow);
+    const before = heldSegments(flow);
     for (const side of flow.sides) {
       const peer = (flow.sides[0] === side ? flow.sides[1] : flow.sides[0]) as Side;
       const first = side.held[0];
       if (first !== undefined) {
         this.skipTo(flow, side, first.seq, reason);
         if (first.ack !== undefined) this.skipTo(flow, peer, first.ack, 'lost');
-        // What still is in the way then waits for this one: two that wait for each other are let go as they are.
-        if (side.held[0] === first) side.held[0] = { ...first, ack: undefined };
       } else if (side.fin !== undefined && !side.ended) this.skipTo(flow, side, side.fin, reason);
       side.finAck = undefined;
     }
     this.drain(flow);
-    if (waitingBefore > 0 && heldSegments(flow) >= waitingBefore) this.forget(flow);
+    if (before === 0 || heldSegments(flow) < before) return;
+    this.#untie(flow);
+    if (heldSegments(flow) >= before) this.forget(flow);
+  }
+
+  /** Two that wait for each other, as when one was sent again with a later acknowledgement: the earlier one goes first. */
+  #untie(flow: Flow): void {
+    const [a, b] = flow.sides;
+    const firstOfA = a.held[0];
+    const firstOfB = b.held[0];
+    const side = firstOfB !== undefined && (firstOfA?.micros ?? Infinity) > firstOfB.micros ? b : a;
+    const first = side.held[0];
+    if (first !== undefined) side.held[0] = { ...first, ack: undefined };
+    this.drain(flow);
   }
 
   /** Gives up what this flow has waited for too long for. */
@@ -138,12 +150,21 @@ export class FlowStreams {
       this.force(flow, 'expired');
       return;
     }
+    if (this.#isTied(a, b)) this.#untie(flow);
     let skipped = this.#skipProven(flow, a, b);
     if (this.#skipProven(flow, b, a)) skipped = true;
     if (skipped || !waits(flow)) this.drain(flow);
     // What was behind this gap may have had to wait for the other side's.
     if (skipped && this.waiting.has(flow) && (this.#skipProven(flow, a, b) || this.#skipProven(flow, b, a)))
       this.drain(flow);
+  }
+
+  #isTied(a: Side, b: Side): boolean {
+    const firstOfA = a.held[0];
+    const firstOfB = b.held[0];
+    if (firstOfA?.seq !== a.next || firstOfB?.seq !== b.next) return false;
+    if (!isBlocked(b, firstOfA.ack) || !isBlocked(a, firstOfB.ack)) return false;
+    return this.now - Math.max(firstOfA.micros, firstOfB.micros) >= this.#limits.reorderMicros;
   }
 
   #isExpired(side: Side): boolean {

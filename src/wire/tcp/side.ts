@@ -69,9 +69,7 @@ export class Side {
       return 'apart';
     }
     const others = held.slice(from, to);
-    const pieces = policy === 'first' ? [...others, ...leftOf(segment, others)] : [segment];
-    if (policy === 'last') for (const other of others) pieces.push(...leftOf(other, [segment]));
-    pieces.sort((a, b) => distance(b.seq, a.seq));
+    const pieces = merged(segment, others, policy);
     held.splice(from, to - from, ...pieces);
     this.heldBytes += bytesIn(pieces) - bytesIn(others);
     return others.some((other) => differ(segment, other)) ? 'conflict' : 'overlap';
@@ -100,16 +98,34 @@ function firstEndingAfter(held: readonly HeldSegment[], seq: number): number {
   return low;
 }
 
-/** What a segment has that the others, in order, have not. */
-function leftOf(segment: HeldSegment, others: readonly HeldSegment[]): HeldSegment[] {
-  const left: HeldSegment[] = [];
+/** A segment and those that it overlaps with, as pieces in order that do not overlap. */
+function merged(
+  segment: HeldSegment,
+  others: readonly HeldSegment[],
+  policy: OverlapPolicy,
+): readonly HeldSegment[] {
+  const pieces: HeldSegment[] = [];
   let at = segment.seq;
   for (const other of others) {
-    if (after(other.seq, at)) left.push(part(segment, at, other.seq));
-    if (after(other.end, at)) at = other.end;
+    if (after(other.seq, at)) pieces.push(part(segment, at, other.seq));
+    if (after(at, other.seq)) pieces.push(part(other, other.seq, at));
+    const from = after(other.seq, at) ? other.seq : at;
+    at = after(other.end, segment.end) ? segment.end : other.end;
+    pieces.push(common(part(other, from, at), part(segment, from, at), policy));
+    if (after(other.end, at)) pieces.push(part(other, at, other.end));
   }
-  if (after(segment.end, at)) left.push(part(segment, at, segment.end));
-  return left;
+  if (after(segment.end, at)) pieces.push(part(segment, at, segment.end));
+  return pieces;
+}
+
+/** What two bring for the same place: whatever was captured of it, and as early as the earlier one was sent. */
+function common(old: HeldSegment, young: HeldSegment, policy: OverlapPolicy): HeldSegment {
+  const more = young.bytes.length - old.bytes.length;
+  const { seq, end, bytes, micros } = more > 0 || (more === 0 && policy === 'last') ? young : old;
+  // Sent again, it acknowledges more than when it was sent first.
+  const both = old.ack !== undefined && young.ack !== undefined;
+  const ack = both && after(old.ack, young.ack) ? young.ack : both ? old.ack : undefined;
+  return { seq, end, bytes, ack, micros };
 }
 
 function part(segment: HeldSegment, from: number, to: number): HeldSegment {
