@@ -1,4 +1,5 @@
-import { deepEqual, doesNotMatch, equal, ok } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { array, assert, constantFrom, oneof, property, string } from 'fast-check';
 import { Parser } from 'htmlparser2';
@@ -148,6 +149,26 @@ test('no format obeys anything', () => {
     property(array(piece, { maxLength: 4 }), (parts) => assertSafe(parts.join(''))),
     { numRuns: 60 },
   );
+});
+
+test('the policy of the page allows its style sheet and nothing else', () => {
+  const page = renderReport('html', exampleReport(), TEXT);
+  const [, style = ''] = /<style>([\s\S]*?)<\/style>/.exec(page) ?? [];
+  const [, policy = ''] = /Content-Security-Policy" content="([^"]*)"/.exec(page) ?? [];
+  ok(style.includes('prefers-color-scheme: dark'));
+  const hash = createHash('sha256').update(style).digest('base64');
+  equal(policy, `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`);
+});
+
+test('shares of slow answers stand apart from the times before them', () => {
+  for (const slowerShare of [0, 1, 0.999_999, 0.000_127, 0.0123, 0.000_099_9, 1e-9]) {
+    const route = exampleRoute({
+      latency: { ...exampleRoute().latency, total: { ...exampleRoute().latency.total, slowerShare } },
+    });
+    const verdicts = [exampleVerdict({ mirrors: [exampleMirrorVerdict({ routes: [route] })] })];
+    const text = renderReport('text', exampleReport({ verdicts }), TEXT);
+    match(text, /s +<?[\d.]+ %$/m, `${slowerShare}`);
+  }
 });
 
 test('text keeps within every width, and colours only when asked', () => {

@@ -223,11 +223,16 @@ function latencyText({ routes }: MirrorVerdict, { columns, paint }: Page): reado
     const cells = latency.total.quantiles.map(
       ({ mirror, reference }) => `${microsText(mirror.estimate)} | ${microsText(reference.estimate)}`,
     );
-    lines.push(row(printable(route), cells, shareText(latency.total.slowerShare)));
+    lines.push(row(printable(route), cells, slowText(latency.total.slowerShare)));
   }
   if (routes.length > ROUTES_SHOWN)
     lines.push(`  and ${countText(routes.length - ROUTES_SHOWN)} routes more`);
   return [...lines, ''];
+}
+
+/** Short enough for its column, with a space before it. */
+function slowText(share: number): string {
+  return share > 0 && share < 0.0001 ? '<0.01 %' : shareText(Number(share.toPrecision(2)));
 }
 
 function coverageLines(mirror: MirrorVerdict, { columns, paint }: Page): readonly string[] {
