@@ -67,6 +67,8 @@ export class Mask {
       steps.every((step, index) => {
         const name = field[index];
         if (name === undefined || name === '*') return true;
+        // A Protobuf field of which only the number is known may be any.
+        if (/^#\d+$/.test(step)) return true;
         return step === '[]' ? /^\d+$/.test(name) : name === nameOf(step);
       }),
     );
