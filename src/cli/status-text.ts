@@ -1,5 +1,5 @@
 import type { Counts } from '../kit/counts.ts';
-import { totalOf } from '../kit/counts.ts';
+import { addCounts, totalOf } from '../kit/counts.ts';
 import { formatDuration } from '../kit/duration.ts';
 import type { AdminSource } from '../model/runtime.ts';
 import type { MirrorStatus, PolicyStatus, Summary } from '../model/status.ts';
@@ -64,6 +64,10 @@ export function resultText(result: RunResult): string {
   }
   if (result.tapeDroppedBytes > 0)
     lines.push(`${number(result.tapeDroppedBytes)} bytes were not seen: the tape was full`);
+  const unfollowed: Record<string, number> = {};
+  for (const tap of result.taps) addCounts(unfollowed, tap.unfollowed);
+  if (totalOf(unfollowed) > 0)
+    lines.push(`connections relayed whose requests were not all seen${reasons('', unfollowed)}`);
   if (result.observerRestarts > 0) lines.push(`observers replaced: ${number(result.observerRestarts)}`);
   return `${lines.join('\n')}\n`;
 }
