@@ -1,11 +1,12 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { chainOf, createAuthority } from '../../test/fixtures/certificates.ts';
 import type { Authority } from '../../test/fixtures/certificates.ts';
 import { bodyOf, copyOf, openMirror, until, wordOf } from '../../test/fixtures/mirror-driver.ts';
+import { openNginx } from '../../test/fixtures/nginx-site.ts';
 import { freePort, missingPeers, startPeer } from '../../test/fixtures/peers.ts';
 import type { Peer } from '../../test/fixtures/peers.ts';
 import { UserError } from '../kit/errors.ts';
@@ -14,42 +15,6 @@ import type { ClientTls } from '../model/settings.ts';
 const GET = 'GET /file.txt HTTP/1.1\r\nHost: site.example\r\n\r\n';
 const nginxMissing = missingPeers('nginx');
 const opensslMissing = missingPeers('nginx', 'openssl');
-
-interface Site extends AsyncDisposable {
-  readonly folder: string;
-}
-
-/** nginx with one server block; its files are in `folder`, with a `www` of one file. */
-async function openNginx(
-  server: (folder: string) => string,
-  ready: (folder: string) => number | string,
-): Promise<Site> {
-  const folder = mkdtempSync(join(tmpdir(), 'understudy-nginx-'));
-  mkdirSync(join(folder, 'www'));
-  writeFileSync(join(folder, 'www', 'file.txt'), 'hello from a file\n');
-  writeFileSync(join(folder, 'www', 'large.bin'), Buffer.alloc(600_000, 'x'));
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
-  writeFileSync(
-    join(folder, 'nginx.conf'),
-    `${process.getuid?.() === 0 ? 'user root;' : ''}
-     daemon off; worker_processes 1; pid ${join(folder, 'pid')}; error_log stderr crit;
-     events { worker_connections 256; }
-     http {
-       access_log off;
-       root ${join(folder, 'www')};
-       ${temporary.map((name) => `${name}_temp_path ${join(folder, name)};`).join('\n')}
-       server { ${server(folder)} }
-     }`,
-  );
-  const peer = await startPeer('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], ready(folder));
-  return {
-    folder,
-    async [Symbol.asyncDispose]() {
-      await peer[Symbol.asyncDispose]();
-      rmSync(folder, { recursive: true, force: true });
-    },
-  };
-}
 
 test('nginx: copies reuse connections, and answers come whole', { skip: nginxMissing }, async () => {
   const port = await freePort();
