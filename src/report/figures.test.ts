@@ -84,6 +84,12 @@ test('lines are laid side by side, and equal ones far from a change are left out
     { kind: 'changed', left: 'x', right: 'y' },
     { kind: 'left', text: 'z' },
   ]);
+  const one = ['x', 'a', 'b', 'c', 'd', 'e', 'y'];
+  deepEqual(
+    alignLines(one, one.with(0, '0').with(6, '6')).map(({ kind }) => kind),
+    ['changed', 'same', 'same', 'same', 'same', 'same', 'changed'],
+    'one line is shown, as it takes no more room than a gap',
+  );
   deepEqual(alignLines(['a'], ['b', 'a']), [
     { kind: 'right', text: 'b' },
     { kind: 'same', text: 'a' },

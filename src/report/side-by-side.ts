@@ -109,14 +109,16 @@ function fold(lines: readonly SideLine[]): readonly SideLine[] {
     for (let i = at - CONTEXT; i <= at + CONTEXT; i++) near.add(i);
   }
   const folded: SideLine[] = [];
-  let skipped = 0;
+  let skipped: SideLine[] = [];
   const flush = (): void => {
-    if (skipped > 0) folded.push({ kind: 'gap', lines: skipped });
-    skipped = 0;
+    // One line takes no more room than to say that it is left out.
+    if (skipped.length === 1) folded.push(...skipped);
+    else if (skipped.length > 1) folded.push({ kind: 'gap', lines: skipped.length });
+    skipped = [];
   };
   for (const [at, line] of lines.entries()) {
     if (!near.has(at)) {
-      skipped++;
+      skipped.push(line);
       continue;
     }
     flush();
