@@ -1,5 +1,4 @@
 import type { Verdict } from '../model/verdict.ts';
-import { worstState } from '../report/report-input.ts';
 import { openStoreReader } from '../store/open-store.ts';
 import type { StoreReader } from '../store/store-reader.ts';
 import type { VerdictSource } from './verdict-source.ts';
@@ -20,24 +19,12 @@ function reading<Found>(file: string, read: (reader: StoreReader) => Found): Fou
   return read(opened.reader);
 }
 
-/** One verdict for each policy, of what was saved for each of its mirrors. */
+/** The newest verdict of each policy: rows of mirrors that the policy does not have any more are older ones. */
 function readVerdicts(reader: StoreReader): readonly Verdict[] {
-  const saved = Map.groupBy(reader.savedVerdicts(), ({ policy }) => policy);
-  return [...saved].flatMap(([policy, rows]) => {
-    const mirrors = rows.flatMap(({ mirror, verdict }) =>
-      verdict.mirrors.filter((one) => one.mirror === mirror),
-    );
-    const [first] = rows.map(({ verdict }) => verdict);
-    if (first === undefined) return [];
-    return [
-      {
-        ...first,
-        policy,
-        state: worstState(mirrors.map(({ state }) => state)),
-        since: Math.min(...rows.map(({ verdict }) => verdict.since)),
-        at: Math.max(...rows.map(({ verdict }) => verdict.at)),
-        mirrors,
-      },
-    ];
-  });
+  const newest = new Map<string, Verdict>();
+  for (const { policy, verdict } of reader.savedVerdicts()) {
+    const known = newest.get(policy);
+    if (known === undefined || verdict.at > known.at) newest.set(policy, verdict);
+  }
+  return [...newest.values()];
 }

@@ -198,18 +198,33 @@ test('a store file gives the same, one verdict for each policy and examples of f
   const file = folder.file('understudy.db');
   const id = findingId('v2', 'GET /api/orders/{id}', 'body.customer.email', 'missing');
   const verdict = exampleVerdict({ mirrors: [exampleMirrorVerdict({ findings: [exampleFinding({ id })] })] });
+  const gone = exampleMirrorVerdict({ mirror: 'v1' });
   {
     using store = openStore({ ...DEFAULT_STORE, file });
     store.write({
       exchanges: [exampleExchange()],
       minutes: [],
-      verdicts: [{ policy: verdict.policy, mirror: 'v2', state: '{}', verdict }],
+      verdicts: [
+        { policy: verdict.policy, mirror: 'v2', state: '{}', verdict },
+        // Of a mirror that the policy does not have any more.
+        {
+          policy: verdict.policy,
+          mirror: 'v1',
+          state: '{}',
+          verdict: exampleVerdict({ at: 1, mirrors: [gone] }),
+        },
+      ],
     });
   }
   const context = cliContext();
   equal(await dispatch(['verdict', '--store', file, '--json'], context), 1, context.printed().err);
   const report = JSON.parse(context.printed().out);
-  equal(report.verdicts.length, 1);
+  deepEqual(
+    report.verdicts.map(({ mirrors }: { mirrors: { mirror: string }[] }) =>
+      mirrors.map(({ mirror }) => mirror),
+    ),
+    [['v2']],
+  );
   equal(report.examples[0].finding, id);
   equal(report.examples[0].exchanges[0].id, 'e-1');
   equal(report.summary, undefined);
