@@ -277,7 +277,7 @@ test('whatever a connection says, every exchange ends once and nothing is thrown
     options(t, 0.15),
   );
   t.diagnostic(JSON.stringify(tally));
-  assert.ok(tally.runs > 100 && tally.givenUp > tally.runs / 20 && tally.whole > tally.runs);
+  assert.ok(tally.runs > 100 && tally.givenUp > tally.runs / 20 && tally.whole > tally.runs / 10);
 });
 
 test('random octets are never too much', (t) => {
