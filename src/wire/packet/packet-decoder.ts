@@ -1,10 +1,11 @@
-import { zeroCounts } from '../../kit/counts.ts';
 import { int32be, u16be, u24be, u32be, u32le } from '../integers.ts';
 import { LINK } from '../pcap/frame.ts';
 import type { CapturedFrame } from '../pcap/frame.ts';
 import { FRAGMENT_LIMITS, Fragments } from './fragments.ts';
 import type { FragmentLimits } from './fragments.ts';
-import { createTcpPacket, PACKET_FAULTS, TUNNELS } from './packet.ts';
+import { readGre } from './gre.ts';
+import type { GreHead } from './gre.ts';
+import { createPacketCounts, createTcpPacket } from './packet.ts';
 import type { PacketCounts, PacketFault, TcpPacket } from './packet.ts';
 
 export interface PacketDecoderOptions {
@@ -32,9 +33,6 @@ const ETHER = {
   mplsMulticast: 0x8848,
   pppoe: 0x8864,
   ethernet: 0x6558,
-  erspan: 0x88be,
-  erspan3: 0x22eb,
-  ppp: 0x880b,
 } as const;
 const IP = { icmp: 1, ipv4: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, icmp6: 58, mpls: 137 } as const;
 
@@ -47,23 +45,12 @@ const IP = { icmp: 1, ipv4: 4, tcp: 6, udp: 17, ipv6: 41, gre: 47, icmp6: 58, mp
 export class PacketDecoder {
   /** The segment that was found last; used again for the next. */
   readonly packet: TcpPacket = createTcpPacket();
-  readonly counts: PacketCounts = {
-    packets: 0,
-    bytes: 0,
-    cut: 0,
-    tcp: 0,
-    udp: 0,
-    icmp: 0,
-    otherIp: 0,
-    notIp: 0,
-    fragments: 0,
-    tunnels: zeroCounts(TUNNELS),
-    faults: zeroCounts(PACKET_FAULTS),
-  };
+  readonly counts: PacketCounts = createPacketCounts();
   readonly #vnis: ReadonlySet<number> | undefined;
   readonly #vxlanPorts: readonly number[];
   readonly #genevePorts: readonly number[];
   readonly #fragments: Fragments;
+  readonly #greHead: GreHead = { inner: 0, type: 0, vni: -1, erspan: undefined };
   #bytes: Uint8Array = new Uint8Array(0);
   #layers = 0;
   /** The length around may have been cut by whoever mirrored the packet, so that an inner length may exceed it. */
@@ -400,65 +387,21 @@ export class PacketDecoder {
     return this.#inside(u16be(this.#bytes, at + 2), inner, end, wireEnd);
   }
 
-  /** GRE (RFC 2784, 2890), NVGRE (RFC 7637), PPTP's version 1 (RFC 2637), and ERSPAN (draft-foschiano-erspan). */
   #gre(at: number, end: number, wireEnd: number): boolean {
-    const bytes = this.#bytes;
-    if (end - at < 4) return this.#fault('cut_header');
-    const flags = u16be(bytes, at);
-    const type = u16be(bytes, at + 2);
-    const version = flags & 7;
-    // Source routes (RFC 1701) are not in use any more.
-    if (version > 1 || (version === 0 && (flags & 0x4000) !== 0)) return this.#fault('bad_header');
-    let inner = at + 4 + ((flags & 0x8000) === 0 ? 0 : 4);
-    const key = inner;
-    const hasKey = (flags & 0x2000) !== 0;
-    const hasSequence = (flags & 0x1000) !== 0;
-    if (hasKey) inner += 4;
-    if (hasSequence) inner += 4;
-    if (version === 1 && (flags & 0x80) !== 0) inner += 4;
-    if (inner > end) return this.#fault('cut_header');
+    const head = this.#greHead;
+    const fault = readGre(this.#bytes, at, end, head);
+    if (fault !== undefined) return this.#fault(fault);
+    const { type, inner, vni, erspan } = head;
     this.counts.tunnels.gre++;
-    if (version === 1) {
-      this.#mirrored = true;
-      if (type === ETHER.ppp && inner < end) return this.#ppp(inner, end, wireEnd);
+    if (erspan !== undefined) this.counts.tunnels[erspan]++;
+    if (vni >= 0) this.packet.vni = vni;
+    if (type === 'nothing') {
       this.counts.notIp++;
       return false;
     }
-    if (type === ETHER.erspan) return this.#erspan(hasSequence, inner, end, wireEnd);
-    if (type === ETHER.erspan3) return this.#erspan3(inner, end, wireEnd);
-    if (hasKey && type === ETHER.ethernet) this.packet.vni = u24be(bytes, key);
-    return this.#inside(type, inner, end, wireEnd);
-  }
-
-  /** Type I has no header of its own and no GRE sequence number; type II has both. */
-  #erspan(hasSequence: boolean, at: number, end: number, wireEnd: number): boolean {
-    if (!hasSequence) {
-      this.counts.tunnels.erspan1++;
-      return this.#inside(ETHER.ethernet, at, end, wireEnd);
-    }
-    if (end - at < 8) return this.#fault('cut_header');
-    if ((this.#bytes[at] as number) >> 4 !== 1) return this.#fault('bad_header');
-    this.counts.tunnels.erspan2++;
-    this.packet.vni = u16be(this.#bytes, at + 2) & 0x3ff;
-    return this.#inside(ETHER.ethernet, at + 8, end, wireEnd);
-  }
-
-  #erspan3(at: number, end: number, wireEnd: number): boolean {
-    const bytes = this.#bytes;
-    if (end - at < 12) return this.#fault('cut_header');
-    if ((bytes[at] as number) >> 4 !== 2) return this.#fault('bad_header');
-    this.counts.tunnels.erspan3++;
-    this.packet.vni = u16be(bytes, at + 2) & 0x3ff;
-    const kind = u16be(bytes, at + 10);
-    // The last bit tells of eight bytes for the platform.
-    const inner = at + 12 + ((kind & 1) === 0 ? 0 : 8);
-    if (inner > end) return this.#fault('cut_header');
-    const frameType = (kind >> 10) & 0x1f;
-    if (frameType === 2) {
-      this.#mirrored = true;
-      return this.#ip(inner, end, wireEnd);
-    }
-    return this.#inside(ETHER.ethernet, inner, end, wireEnd);
+    if (type !== 'ppp') return this.#inside(type, inner, end, wireEnd);
+    this.#mirrored = true;
+    return this.#ppp(inner, end, wireEnd);
   }
 
   /** Mirrors cut what does not fit into the tunnel, and only the inner lengths tell how much. */

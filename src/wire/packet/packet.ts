@@ -1,3 +1,5 @@
+import { zeroCounts } from '../../kit/counts.ts';
+
 /**
  * One TCP segment of a captured packet: what `PacketDecoder` fills in and `TcpReassembler` reads. One object is used again for
  * every packet, so it is valid until the next one is decoded.
@@ -117,5 +119,21 @@ export function createTcpPacket(): TcpPacket {
     payloadBytes: 0,
     vni: -1,
     vlan: -1,
+  };
+}
+
+export function createPacketCounts(): PacketCounts {
+  return {
+    packets: 0,
+    bytes: 0,
+    cut: 0,
+    tcp: 0,
+    udp: 0,
+    icmp: 0,
+    otherIp: 0,
+    notIp: 0,
+    fragments: 0,
+    tunnels: zeroCounts(TUNNELS),
+    faults: zeroCounts(PACKET_FAULTS),
   };
 }
