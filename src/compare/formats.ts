@@ -1,8 +1,9 @@
+import { lateModule } from '../kit/late-module.ts';
 import { DEFAULT_COMPARE } from '../model/compare-settings.ts';
 import type { CompareFormat } from './format.ts';
 import { compareEventStream } from './formats/event-stream.ts';
 import { compareForm } from './formats/form.ts';
-import { compareMarkup } from './formats/markup.ts';
+import type * as Markup from './formats/markup.ts';
 import { compareMultipart } from './formats/multipart.ts';
 import { compareNdjson } from './formats/ndjson.ts';
 import { compareOctets } from './formats/octets.ts';
@@ -10,6 +11,8 @@ import { compareText } from './formats/text.ts';
 import { createJsonFormat } from './json/format.ts';
 import { ProtobufBodies } from './protobuf/bodies.ts';
 import type { Structure } from './structure.ts';
+
+const markup = lateModule<typeof Markup>(import.meta.url, './formats/markup');
 
 /**
  * One comparison for each structure; that of JSON keeps its memory for the next pair.
@@ -25,7 +28,7 @@ export function createFormats(
     'event-stream': compareEventStream,
     form: compareForm,
     multipart: compareMultipart,
-    markup: compareMarkup,
+    markup: (primary, other, path, context) => markup().compareMarkup(primary, other, path, context),
     protobuf,
     text: compareText,
     octets: compareOctets,

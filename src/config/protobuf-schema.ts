@@ -1,9 +1,12 @@
 import type { z } from 'zod';
 import type { ProtobufSettings } from '../model/compare-settings.ts';
-import { joinDescriptors, readDescriptorSet, readProtos } from './protobuf-descriptors.ts';
+import { lateModule } from '../kit/late-module.ts';
+import type * as ProtobufDescriptors from './protobuf-descriptors.ts';
 import type { Descriptors } from './protobuf-descriptors.ts';
 import type { Surroundings } from './surroundings.ts';
 import { attempt, choice, later, list, section, text } from './value.ts';
+
+const protobuf = lateModule<typeof ProtobufDescriptors>(import.meta.url, './protobuf-descriptors');
 
 const MAX_SOURCES = 64;
 /** Methods that become routes of their own; those that come after are learned from the traffic. */
@@ -20,7 +23,7 @@ export function protobufSchema(surroundings: Surroundings): z.ZodType<ProtobufSe
   return section({
     descriptors: list(
       text('file', { description: 'A file.', examples: ['orders.binpb'] }, (path) =>
-        readDescriptorSet(surroundings, path),
+        protobuf().readDescriptorSet(surroundings, path),
       ),
       {
         description:
@@ -31,7 +34,7 @@ export function protobufSchema(surroundings: Surroundings): z.ZodType<ProtobufSe
     ).prefault([]),
     protos: list(
       text('path', { description: 'A folder or file.', examples: ['proto/'] }, (path) =>
-        readProtos(surroundings, path),
+        protobuf().readProtos(surroundings, path),
       ),
       {
         description:
@@ -53,7 +56,7 @@ export function protobufSchema(surroundings: Surroundings): z.ZodType<ProtobufSe
     if (files.length === 0)
       return { settings: { descriptors: undefined, unset, safeMethods: [] }, templates: [] };
     // What could not be read has its issue, and is not used.
-    const read: Partial<Descriptors> = attempt(files, context, () => joinDescriptors(files));
+    const read: Partial<Descriptors> = attempt(files, context, () => protobuf().joinDescriptors(files));
     const { bytes = new Uint8Array(), methods = [], safeMethods = [] } = read;
     return {
       settings: { descriptors: Buffer.from(bytes).toString('base64'), unset, safeMethods },

@@ -104,9 +104,7 @@ export class AnswerJudge implements PolicyJudge {
       for (const copy of copies) this.#incomplete(copy, route, reason ?? 'body_cut');
       return;
     }
-    // How long an answer without end took is nobody's doing.
-    const timed = !truncated && response.status !== 101;
-    if (timed && this.#isPlain(exchange, route, response, body, copies)) return;
+    if (!truncated && response.status !== 101 && this.#isPlain(exchange, route, response, body, copies)) return;
     const primary = answerOf(response, body, exchange.responseTrailers, truncated);
     const compared = this.#compared;
     compared.length = 0;
@@ -116,7 +114,7 @@ export class AnswerJudge implements PolicyJudge {
       compared.push(comparison);
       same &&= comparison === SAME && copy.outcome?.kind === 'answered';
     }
-    this.#count(exchange, route, copies, compared, timed);
+    this.#count(exchange, route, copies, compared, truncated);
     if (this.#isWanted(exchange, route, copies, same ? undefined : compared))
       this.#keep(exchange, route, body, copies, compared);
   }
@@ -187,9 +185,11 @@ export class AnswerJudge implements PolicyJudge {
     route: string,
     copies: readonly SettledCopy[],
     compared: readonly Comparison[],
-    timed: boolean,
+    truncated: boolean,
   ): void {
     const { policy } = this.#options;
+    // How long an answer without end took is nobody's doing.
+    const timed = !truncated && exchange.response?.status !== 101;
     const { requestStart, responseStart, responseEnd } = exchange.times;
     const at = copies.findIndex(({ running }) => running.role !== 'mirror');
     const referenceCopy = copies[at];
@@ -204,6 +204,7 @@ export class AnswerJudge implements PolicyJudge {
       if (typeof mirror === 'string') pairs.incomplete++;
       else if (same && mirror.failure === undefined) pairs.same++;
       else pairs.different++;
+      if (truncated || (outcome.kind === 'answered' && outcome.answer.truncated === true)) running.counts.truncated++;
       const counter = running.role === 'mirror' ? this.#counters.get(running.target.name) : undefined;
       if (counter === undefined) continue;
       if (typeof mirror === 'string') counter.incomplete(route, mirror);

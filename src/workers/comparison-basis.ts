@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto';
-import { identityOf } from '../kit/identity.ts';
 import type { Policy } from '../model/policy.ts';
 
 /**
@@ -11,7 +10,7 @@ export function comparisonBasis({ compare, mirrors, control, rewrite }: Policy):
   const urls = mirrors.map(({ name, endpoint }) => [name, endpoint.url]);
   return hash(
     'sha256',
-    identityOf([rest, gate.latency ?? null, limits, urls, control?.endpoint.url ?? null, rewrite]),
+    JSON.stringify([rest, gate.latency ?? null, limits, urls, control?.endpoint.url ?? null, rewrite]),
     'base64url',
   );
 }

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHistogram } from '../kit/histogram.ts';
-import { identityOf } from '../kit/identity.ts';
 import { HeldWrites } from '../compare/held-writes.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import { isOwnCopy } from '../mirror/marker.ts';
@@ -95,7 +94,7 @@ export class ObserverThread {
   setPolicies(policies: readonly Policy[], paused: readonly string[]): void {
     const before = this.#policies;
     this.#policies = policies.map((policy) => {
-      const settings = identityOf(policy);
+      const settings = JSON.stringify(policy);
       return before.find((known) => known.settings === settings) ?? this.#createPolicy(policy, settings);
     });
     this.#past = this.#counted();
@@ -272,6 +271,7 @@ function statusOf(
     responses,
     failures,
     pairs: counts.pairs,
+    truncated: counts.truncated,
     breaker,
     inFlight,
     queued,

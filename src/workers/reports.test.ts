@@ -49,6 +49,7 @@ function one(mirrored: number, breaker: 'closed' | 'half-open' | 'open') {
             queued: 2,
             bufferedBytes: 3,
             pairs: { same: mirrored, different: 0, incomplete: 0 },
+            truncated: 0,
           }),
         ],
         control: mirrorStatus('control', { mirrored }),

@@ -49,6 +49,7 @@ export function nothingYet(name: string, url: string): MirrorStatus {
     responses: { '1xx': 0, '2xx': 0, '3xx': 0, '4xx': 0, '5xx': 0 },
     failures: zeroCounts(MIRROR_FAILURES),
     pairs: { same: 0, different: 0, incomplete: 0 },
+    truncated: 0,
     breaker: 'closed',
     inFlight: 0,
     queued: 0,

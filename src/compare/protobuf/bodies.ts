@@ -1,10 +1,14 @@
+import { lateModule } from '../../kit/late-module.ts';
 import type { ProtobufSettings } from '../../model/compare-settings.ts';
 import type { CompareFormat, Content } from '../format.ts';
 import { ProtobufComparison } from './comparison.ts';
 import type { ProtobufOptions } from './comparison.ts';
 import type { MessagePlan, MethodPlan } from './plan.ts';
-import { ProtobufTypes } from './message-types.ts';
+import type * as MessageTypes from './message-types.ts';
+import type { ProtobufTypes } from './message-types.ts';
 import { UNKNOWN } from './well-known.ts';
+
+const messageTypes = lateModule<typeof MessageTypes>(import.meta.url, './message-types');
 
 /** Finds out what messages are, and compares bodies that are one: of unary Connect calls, and of plain HTTP. */
 export class ProtobufBodies {
@@ -48,7 +52,7 @@ export class ProtobufBodies {
     if (this.#read || this.#descriptors === undefined) return this.#types;
     this.#read = true;
     try {
-      this.#types = new ProtobufTypes(Buffer.from(this.#descriptors, 'base64'));
+      this.#types = new (messageTypes().ProtobufTypes)(Buffer.from(this.#descriptors, 'base64'));
     } catch {
       // The configuration has refused sets that cannot be read; what a newer one knows goes by numbers.
     }
