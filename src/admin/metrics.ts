@@ -105,6 +105,7 @@ function setMirror(registry: MetricRegistry, policy: string, status: MirrorStatu
   registry.metric(METRICS.mirrorBuffered).set(labels, status.bufferedBytes);
   registry.metric(METRICS.mirrorBreaker).set(labels, BREAKER_VALUES[status.breaker]);
   setEach(registry.metric(METRICS.compared), labels, 'result', status.pairs);
+  registry.metric(METRICS.pairsTruncated).set(labels, status.truncated);
 }
 
 function setVerdict(registry: MetricRegistry, policy: string, verdict: MirrorVerdict): void {

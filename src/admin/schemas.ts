@@ -77,6 +77,7 @@ const mirrorSchema = z.strictObject({
   responses: counts(RESPONSE_CLASSES),
   failures: counts(MIRROR_FAILURES),
   pairs,
+  truncated: count,
   breaker: z.enum(['closed', 'half-open', 'open']),
   inFlight: count,
   queued: count,

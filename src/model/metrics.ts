@@ -145,6 +145,11 @@ export const METRICS = {
     'Pairs that say nothing because one of the answers is not whole, by reason; never counted as different.',
     ['policy', 'mirror', 'reason'],
   ),
+  pairsTruncated: counter(
+    'understudy_pairs_truncated_total',
+    'Pairs whose answers may have no end, compared as far as both sides had come; they are in understudy_compared_total too.',
+    ['policy', 'mirror'],
+  ),
 
   storeBytes: gauge('understudy_store_bytes', 'Size of the store, in its file or in memory.', []),
   storeDropped: counter(

@@ -173,6 +173,8 @@ export interface MirrorStatus {
   readonly responses: Counts<ResponseClass>;
   readonly failures: Counts<MirrorFailure>;
   readonly pairs: PairCounts;
+  /** Those of `pairs` whose answers may have no end, and were compared as far as both sides had come. */
+  readonly truncated: number;
   /** The worst of all observers: one open breaker shows as `open`. */
   readonly breaker: 'closed' | 'half-open' | 'open';
   readonly inFlight: number;

@@ -82,6 +82,8 @@ export interface TargetCounts {
   /** Requests that no copy was begun of, by reason. Those given up later are counted by the target itself. */
   readonly notMirrored: Record<NotMirroredReason, number>;
   readonly pairs: Record<keyof PairCounts, number>;
+  /** Those of `pairs` that were compared as far as both sides had come. */
+  truncated: number;
   /** How long it took to answer copies. */
   readonly durations: Histogram;
 }
@@ -90,6 +92,7 @@ export function createTargetCounts(): TargetCounts {
   return {
     notMirrored: zeroCounts(NOT_MIRRORED_REASONS),
     pairs: { same: 0, different: 0, incomplete: 0 },
+    truncated: 0,
     durations: createHistogram(),
   };
 }

@@ -104,7 +104,8 @@ export class AnswerJudge implements PolicyJudge {
       for (const copy of copies) this.#incomplete(copy, route, reason ?? 'body_cut');
       return;
     }
-    if (!truncated && response.status !== 101 && this.#isPlain(exchange, route, response, body, copies)) return;
+    if (!truncated && response.status !== 101 && this.#isPlain(exchange, route, response, body, copies))
+      return;
     const primary = answerOf(response, body, exchange.responseTrailers, truncated);
     const compared = this.#compared;
     compared.length = 0;
@@ -204,7 +205,8 @@ export class AnswerJudge implements PolicyJudge {
       if (typeof mirror === 'string') pairs.incomplete++;
       else if (same && mirror.failure === undefined) pairs.same++;
       else pairs.different++;
-      if (truncated || (outcome.kind === 'answered' && outcome.answer.truncated === true)) running.counts.truncated++;
+      if (truncated || (outcome.kind === 'answered' && outcome.answer.truncated === true))
+        running.counts.truncated++;
       const counter = running.role === 'mirror' ? this.#counters.get(running.target.name) : undefined;
       if (counter === undefined) continue;
       if (typeof mirror === 'string') counter.incomplete(route, mirror);
