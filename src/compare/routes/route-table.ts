@@ -17,6 +17,8 @@ const NO_PATH = '(no path)';
  */
 const CALL = /^\/[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+\/[A-Za-z_]\w*$/;
 const CALL_CHARS = 200;
+/** Share of the routes that may be calls, so that somebody who makes names up leaves room for the others. */
+const CALLS_SHARE = 0.5;
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'CONNECT'];
 /** Methods of others' making that are told apart. */
@@ -59,14 +61,14 @@ export class RouteTable {
   readonly #byMethod = new Map<string, MethodRoutes>();
   /** Methods of services: they are never folded, however many a service has. */
   readonly #calls = new Map<string, Route>();
-  readonly #limit: number;
+  readonly #callsLimit: number;
   #furtherMethods = 0;
   #turnedAway = 0;
 
   /** @param onFold `from` are routes that no longer exist, and their counts belong to `to` */
   constructor(settings: RouteSettings, onFold: (from: readonly string[], to: string) => void = () => {}) {
     this.#templates = new TemplateTree(settings.templates);
-    this.#limit = settings.limit;
+    this.#callsLimit = Math.floor(settings.limit * CALLS_SHARE);
     this.#tree = new RouteTree(settings.limit, settings.segmentValues, (from, to) => {
       for (const routes of this.#byMethod.values()) {
         routes.fresh.clear();
@@ -169,13 +171,14 @@ export class RouteTable {
     return route;
   }
 
-  /** The route of a call; past the limit such paths are learned as all others are. */
+  /** The route of a call; where there is no room such paths are learned as all others are. */
   #call({ method }: MethodRoutes, path: string): Route | undefined {
     if (method !== 'POST' || path.length > CALL_CHARS || !CALL.test(path)) return undefined;
     const known = this.#calls.get(path);
-    if (known !== undefined || this.#calls.size >= this.#limit) return known;
-    const route = createRoute(`${method} ${path}`);
-    this.#calls.set(ownText(path), route);
+    if (known !== undefined || this.#calls.size >= this.#callsLimit || !this.#tree.giveRoom()) return known;
+    const own = ownText(path);
+    const route = createRoute(`${method} ${own}`);
+    this.#calls.set(own, route);
     return route;
   }
 

@@ -38,7 +38,7 @@ const TURNED_AWAY_NAMES = 10_000;
 /** The routes learned from the paths that came: a tree of segments that becomes narrower where a place has many values. */
 export class RouteTree {
   readonly #root = createPlace('', undefined);
-  readonly #limit: number;
+  #limit: number;
   readonly #segmentValues: number;
   readonly #onFold: (from: readonly string[], to: string) => void;
   /** Names that routes had before the fold under way, and what became of them. */
@@ -55,6 +55,13 @@ export class RouteTree {
     this.#limit = limit;
     this.#segmentValues = segmentValues;
     this.#onFold = onFold;
+  }
+
+  /** Gives up room for one route to whom keeps it elsewhere. @returns whether there was any */
+  giveRoom(): boolean {
+    if (this.#size >= this.#limit) return false;
+    this.#limit--;
+    return true;
   }
 
   get size(): number {
