@@ -1,4 +1,4 @@
-import { equal, ok } from 'node:assert/strict';
+import { deepEqual, equal, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Pieces } from './pieces.ts';
@@ -40,4 +40,27 @@ test('a single piece that may be kept is not copied', () => {
   const piece = new Uint8Array(3);
   pieces.keep(piece);
   equal(pieces.take()[0], piece);
+});
+
+test('parts of any size are handed out in order, and what follows is kept behind them', () => {
+  const pieces = new Pieces();
+  const expected: number[] = [];
+  const got: number[] = [];
+  let next = 0;
+  for (let round = 0; round < 200; round++) {
+    const chunk = Uint8Array.from({ length: (round * 97) % 2_500 }, () => next++ % 251);
+    expected.push(...chunk);
+    if (chunk.length > 0) pieces.copy(chunk);
+    for (let i = 0; i < round % 4; i++) {
+      const most = 1 + ((round * 31) % 700);
+      const part = pieces.next(most);
+      if (part === undefined) break;
+      ok(part.length > 0 && part.length <= most);
+      got.push(...part);
+    }
+    equal(pieces.bytes, expected.length - got.length);
+  }
+  for (const part of pieces.take()) got.push(...part);
+  deepEqual(got, expected);
+  equal(pieces.next(1), undefined);
 });
