@@ -51,6 +51,7 @@ export class LiveExchange implements Exchange {
 export interface ExchangeSink {
   /** A request's head is whole. Sets `followRequest` and `followResponse` when it wants the bodies. */
   request(exchange: LiveExchange): void;
+  /** Of a WebSocket connection a message, as a record; they come after `requestEnd`. The answer's likewise. */
   requestBody(exchange: LiveExchange, chunk: Uint8Array): void;
   /** Bytes of the body were lost, so that it cannot be had whole any more; or the client has taken the request back. */
   requestGap(exchange: LiveExchange): void;

@@ -173,6 +173,8 @@ export class PolicyRunner implements ExchangeSink {
   }
 
   requestEnd(exchange: LiveExchange, trailers: readonly (readonly [string, string])[] | undefined): void {
+    // The client has yet to speak.
+    if (attachmentOf(exchange)?.webSocket === true) return;
     for (const { copy } of copiesOf(exchange)) copy?.end(trailers);
   }
 
