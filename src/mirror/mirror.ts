@@ -68,6 +68,7 @@ export class Mirror implements AsyncDisposable {
   readonly #order: LiveOrder | undefined;
   readonly #pool: CarrierPool;
   readonly #webSockets: WebSockets;
+  readonly #priorKnowledge: boolean;
   readonly #copyHost: CopyHost;
   /** Copies without a connection, and those of them that only lack one. */
   readonly #waiting = new Set<CopyTask>();
@@ -87,6 +88,7 @@ export class Mirror implements AsyncDisposable {
     const { mirror, limits, rewrite, clock = systemClock } = options;
     const origin = createOrigin(mirror, clock);
     this.name = mirror.name;
+    this.#priorKnowledge = origin.priorKnowledge;
     this.#limits = limits;
     this.#clock = clock;
     this.#marker = createMarker(options.markerKey, options.policy, mirror.name);
@@ -193,6 +195,8 @@ export class Mirror implements AsyncDisposable {
   }
 
   #copyWebSocket(request: CopyRequest): Copy | NotMirroredReason {
+    // HTTP/2 has another way to open one (RFC 8441), which is not spoken here.
+    if (this.#priorKnowledge) return 'upgrade';
     if (!this.#webSockets.hasRoom || this.#stats.bufferedBytes > this.#limits.bufferBytes)
       return 'queue_full';
     const nowMs = this.#clock.monotonic();

@@ -234,6 +234,31 @@ test('named JSON fields leave redacted; JSON that cannot be read does not leave'
   );
 });
 
+test('a mirror that pings without end and reads nothing costs a bounded amount of memory', async () => {
+  const pings = Buffer.concat(Array.from({ length: 10_000 }, () => answers('x'.repeat(125), 0x89)));
+  const { server } = await openServer(
+    () => {},
+    (socket, received) => {
+      agree(socket, received);
+      socket.pause();
+      for (let i = 0; i < 8; i++) socket.write(pings);
+      socket.write(answers('done'));
+    },
+  );
+  await using _ = server;
+  await using run = begin(server.port);
+  await until(() => run.mirror.stats.bytesIn > 10_000_000);
+  ok(run.mirror.stats.bufferedBytes < 1_000_000, String(run.mirror.stats.bufferedBytes));
+  run.copy.cut();
+  deepEqual(words(await run.outcome), ['text done', 'cut']);
+});
+
+test('a mirror that is spoken to in HTTP/2 is not asked', async () => {
+  await using mirror = openMirror(1, { protocol: 'h2c' });
+  const request = { id: 't-1', head: REQUEST, body: 'none', webSocket: true, connectionId: 1 } as const;
+  equal(mirror.copy({ ...request, onDone: () => {} }), 'upgrade');
+});
+
 test('a mirror that never answers is a timeout, and one that is full takes no more', async () => {
   const clock = new ManualClock();
   const { server } = await openServer(echo, () => {});

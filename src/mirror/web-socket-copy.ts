@@ -44,6 +44,8 @@ export interface WebSocketHost {
 
 /** Frames of one message of the mirror. */
 const FRAMES_MAX = 4096;
+/** What the mirror may leave unread before its pings are not answered any more. */
+const UNREAD_PONG_BYTES = 64 * 1024;
 /** We leave (RFC 6455 §7.4.1). */
 const GOING_AWAY = 1001;
 
@@ -211,7 +213,10 @@ export class WebSocketCopy implements Copy {
       {
         message: (kind, payload) => this.#hear({ kind, payload }),
         lost: () => this.#onFault('gap'),
-        ping: (payload) => this.#send(OPCODE.pong, payload),
+        ping: (payload) => {
+          // Not every ping needs an answer of its own (RFC 6455 §5.5.3), and who does not read gets none.
+          if (this.#unsentBytes < UNREAD_PONG_BYTES) this.#send(OPCODE.pong, payload);
+        },
         close: (code, reason) => this.#onClose(code, reason),
         fault: (reason) => this.#onFault(reason),
       },

@@ -102,6 +102,7 @@ const refusals: readonly (readonly [
   ['unsafe_method', GET().replace('GET', 'PURGE'), {}],
   ['loop', GET('/', `${KEY}: 1\r\n`), {}],
   ['upgrade', GET('/', 'connection: upgrade\r\nupgrade: WebSocket\r\n'), {}],
+  ['upgrade', GET('/', 'connection: upgrade\r\nupgrade: websocket\r\n'), { upgrade: 'mirror' }],
   ['upgrade', 'CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\n\r\n', { writes: 'mirror' }],
   ['paused', GET(), {}, ({ runs }) => (runs.paused = true)],
   ['queue_full', GET(), {}, (policy) => (policy.target().refusal = 'queue_full')],
