@@ -149,7 +149,7 @@ export class PolicyRunner implements ExchangeSink {
       }
       attachment ??= createAttachment(isWebSocket(exchange.request));
       attachment.matched.push(policy);
-      const reason = decide(policy, exchange, this.#options.isOwnCopy);
+      const reason = decide(policy, exchange, attachment.webSocket, this.#options.isOwnCopy);
       if (reason === undefined) this.#start(policy, exchange, attachment);
       else refuse(policy, reason);
     }
@@ -310,6 +310,7 @@ export class PolicyRunner implements ExchangeSink {
 function decide(
   policy: RunningPolicy,
   { request, connection }: LiveExchange,
+  webSocket: boolean,
   isOwnCopy: (request: RequestHead) => boolean,
 ): NotMirroredReason | undefined {
   policy.counts.matched++;
@@ -317,7 +318,7 @@ function decide(
   if (!policy.included(request, connection)) return 'not_sampled';
   policy.counts.sampled++;
   if (request.method === 'CONNECT') return 'upgrade';
-  if (isWebSocket(request) && (policy.messages === undefined || !asksForWebSocket(request))) return 'upgrade';
+  if (webSocket && (policy.messages === undefined || !asksForWebSocket(request))) return 'upgrade';
   if (policy.holdWrites && !safeRequest(request, policy.safeCalls)) {
     policy.judge.held(request);
     return 'unsafe_method';

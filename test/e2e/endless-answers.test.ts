@@ -2,6 +2,8 @@ import { deepEqual, equal, ok } from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { ServerResponse } from 'node:http';
+import http2 from 'node:http2';
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { eventually } from '../fixtures/eventually.ts';
@@ -15,13 +17,13 @@ interface Source extends AsyncDisposable {
   readonly open: () => number;
 }
 
-type Record = (number: number) => string;
+type RecordMaker = (number: number) => string;
 
-const EVENT: Record = (number) =>
+const EVENT: RecordMaker = (number) =>
   `id: ${number}\nevent: tick\ndata: {"number":${number},"price":${number * 2}}\n\n: still here\n\n`;
 
 /** A service whose answers have no end: a record each few milliseconds. */
-async function startSource(type: string, record: Record): Promise<Source> {
+async function startSource(type: string, record: RecordMaker): Promise<Source> {
   const open = new Set<ServerResponse>();
   const server = createServer((request, response) => {
     open.add(response);
@@ -79,7 +81,7 @@ function configOf(primary: Source, mirror: Source, limits: object = {}): object 
   return oneTap(primary.url, mirror.url, { policy });
 }
 
-const KINDS: readonly (readonly [string, Record])[] = [
+const KINDS: readonly (readonly [string, RecordMaker])[] = [
   ['text/event-stream', EVENT],
   ['application/x-ndjson', (number) => `{"number":${number},"text":"größer"}\n`],
 ];
@@ -98,6 +100,49 @@ for (const [type, record] of KINDS) {
     await eventually('the mirror is left as well', () => mirror.open() === 0);
   });
 }
+
+/** The same over HTTP/2. */
+async function startHttp2Source(record: RecordMaker): Promise<Source> {
+  const open = new Set<ServerHttp2Stream>();
+  const sessions = new Set<ServerHttp2Session>();
+  const server = http2.createServer().listen(0, '127.0.0.1');
+  server.on('session', (session) => sessions.add(session));
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    open.add(stream);
+    stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
+    let number = 0;
+    const timer = setInterval(() => stream.write(record(++number)), 3);
+    stream.on('error', () => {});
+    stream.on('close', () => {
+      clearInterval(timer);
+      open.delete(stream);
+    });
+  });
+  await once(server, 'listening');
+  return {
+    url: `h2c://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    open: () => open.size,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      for (const session of sessions) session.destroy();
+    },
+  };
+}
+
+test('over HTTP/2 a stream that is taken back ends its copy, and what came is compared', async () => {
+  await using primary = await startHttp2Source(EVENT);
+  await using mirror = await startHttp2Source(EVENT);
+  await using understudy = await startUnderstudy({ config: configOf(primary, mirror) });
+  const session = http2.connect(`http://127.0.0.1:${await understudy.port()}`);
+  const stream = session.request({ ':path': '/ticks' });
+  let seen = 0;
+  for await (const chunk of stream) if ((seen += (chunk as Buffer).length) > 30_000) break;
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  const { findings, status } = await compared(understudy, 1);
+  deepEqual([findings, status.pairs.same, status.truncated, status.failures.timeout], [[], 1, 1, 0]);
+  await eventually('the mirror is left as well', () => mirror.open() === 0);
+  session.destroy();
+});
 
 test('a planted change in one event is exactly that finding', async () => {
   await using primary = await startSource('text/event-stream', EVENT);
