@@ -282,6 +282,11 @@ function fragmentsOf(id: number, cutAt = 16): readonly [Buffer, Buffer] {
   ];
 }
 
+function fragmentIn6(field: string, bytes: Uint8Array): Buffer {
+  const inner = Buffer.concat([hex(`0600 ${field} 00000009`), bytes]);
+  return ethernet(0x86dd, ipv6({ ...V6, protocol: 44 }, inner));
+}
+
 test('fragments are put together in any order, duplicates and all', () => {
   const decoder = new PacketDecoder();
   const [first, second] = fragmentsOf(1);
@@ -289,10 +294,8 @@ test('fragments are put together in any order, duplicates and all', () => {
     [second, second, first].map((bytes) => feed(decoder, bytes)),
     [undefined, undefined, 'hello'],
   );
-  const six = (field: string, bytes: Uint8Array) =>
-    ethernet(0x86dd, ipv6({ ...V6, protocol: 44 }, Buffer.concat([hex(`0600 ${field} 00000009`), bytes])));
-  assert.equal(feed(decoder, six('0001', segment.subarray(0, 16))), undefined);
-  assert.equal(feed(decoder, six('0010', segment.subarray(16))), 'hello');
+  assert.equal(feed(decoder, fragmentIn6('0001', segment.subarray(0, 16))), undefined);
+  assert.equal(feed(decoder, fragmentIn6('0010', segment.subarray(16))), 'hello');
   assert.equal(decoder.counts.fragments, 5);
 });
 

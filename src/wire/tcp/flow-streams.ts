@@ -151,12 +151,9 @@ export class FlowStreams {
       return;
     }
     if (this.#isTied(a, b)) this.#untie(flow);
-    let skipped = this.#skipProven(flow, a, b);
-    if (this.#skipProven(flow, b, a)) skipped = true;
-    if (skipped || !waits(flow)) this.drain(flow);
-    // What was behind this gap may have had to wait for the other side's.
-    if (skipped && this.waiting.has(flow) && (this.#skipProven(flow, a, b) || this.#skipProven(flow, b, a)))
-      this.drain(flow);
+    // One gap may let out a segment that tells of the next.
+    while (this.#skipProven(flow, a, b) || this.#skipProven(flow, b, a)) this.drain(flow);
+    if (!waits(flow)) this.waiting.delete(flow);
   }
 
   #isTied(a: Side, b: Side): boolean {
@@ -180,8 +177,15 @@ export class FlowStreams {
     const next = peer.held[0];
     // Where both miss bytes, a question went before its answer: whoever goes on first tells of its own gap first.
     if (next !== undefined && after(next.seq, peer.next) && isBlocked(side, next.ack)) return false;
-    this.skipTo(flow, side, side.acked, 'lost');
-    return true;
+    // As far as the next segment knew, so that each comes after the bytes that it answers.
+    const inTurn = next?.ack !== undefined && isBlocked(side, next.ack) && after(side.acked, next.ack);
+    const proven = side.provenMicros;
+    const before = side.next;
+    this.skipTo(flow, side, inTurn ? next.ack : side.acked, 'lost');
+    // What is left was missed as long ago.
+    if (side.provenMicros !== 0) side.provenMicros = proven;
+    // What is acknowledged and is no byte is a FIN.
+    return side.next !== before;
   }
 
   /** Lets out what waits, with gaps for what did not come. */

@@ -17,6 +17,7 @@ const SWEEP_MICROS = 10_000;
 /** Packets of one side before the other, silent, one is taken as not captured at all. */
 const ONE_SIDED_PACKETS = 8;
 const STRANGE_MAX = 4;
+const LONG_AGO = -1e15;
 /** Time that goes back by more than this is another time. */
 const CLOCK_BACK_MICROS = 60e6;
 
@@ -247,10 +248,11 @@ export class TcpReassembler {
     if (ahead > this.#limits.windowBytes && this.#isStrange(side)) return false;
     peer.acked = ack;
     if (peer.provenMicros === 0) peer.provenMicros = this.#streams.now;
+    this.#streams.waiting.add(flow);
     if (peer.packets === 0 && side.packets > ONE_SIDED_PACKETS) {
-      this.#streams.skipTo(flow, peer, ack, 'lost');
-      this.#streams.drain(flow);
-    } else this.#streams.waiting.add(flow);
+      peer.provenMicros = LONG_AGO;
+      this.#streams.overdue(flow);
+    }
     return true;
   }
 

@@ -1,16 +1,14 @@
 import { sniffClient } from '../sniff.ts';
 
-const ANSWER = Buffer.from('HTTP/1.', 'latin1');
+const FIRST_CHARS = 64;
+/** A request line whose method and target look like those of real ones: text in mid-stream must not pass for it. */
+const REQUEST = /^(?:[A-Z][A-Z-]{1,30} (?:\/|\*|https?:\/\/)|CONNECT \S)/;
 
 /** Who sends these first bytes, as far as they tell: a request, an HTTP/2 preface or a ClientHello, or an HTTP/1 answer. */
 export function senderOf(bytes: Uint8Array): 'client' | 'server' | undefined {
-  if (startsAnswer(bytes)) return 'server';
-  const protocol = sniffClient(bytes.length > 64 ? bytes.subarray(0, 64) : bytes);
-  return protocol === 'http1' || protocol === 'http2' || protocol === 'tls' ? 'client' : undefined;
-}
-
-function startsAnswer(bytes: Uint8Array): boolean {
-  if (bytes.length < ANSWER.length) return false;
-  for (let i = 0; i < ANSWER.length; i++) if (bytes[i] !== ANSWER[i]) return false;
-  return true;
+  const text = String.fromCharCode(...bytes.subarray(0, FIRST_CHARS));
+  if (text.startsWith('HTTP/1.')) return 'server';
+  if (REQUEST.test(text)) return 'client';
+  const protocol = sniffClient(bytes);
+  return protocol === 'http2' || protocol === 'tls' ? 'client' : undefined;
 }
