@@ -7,7 +7,7 @@ import type {
   RouteSettings,
   ToleranceRule,
 } from '../model/compare-settings.ts';
-import { DIFFERENCE_KINDS } from '../model/difference.ts';
+import type { DifferenceKind } from '../model/difference.ts';
 import { checkFieldName } from './checks.ts';
 import { compareLimitsSchema } from './compare-limits-schema.ts';
 import { gateSchema } from './gate-schema.ts';
@@ -29,6 +29,18 @@ import {
   typeText,
   wrongType,
 } from './value.ts';
+
+/** Kinds that a rule may be for: an answer that is missing or late is no matter of what answers hold, and has its gate. */
+const IGNORED_KINDS = [
+  'missing',
+  'added',
+  'type',
+  'value',
+  'order',
+  'length',
+  'status',
+  'header',
+] as const satisfies readonly DifferenceKind[];
 
 const MAX_RULES = 256;
 
@@ -119,13 +131,13 @@ function ignoreSchema(): z.ZodType<IgnoreRule> {
   const rule = section({
     path,
     kinds: list(
-      choice({ description: 'A kind of difference.' }, DIFFERENCE_KINDS),
+      choice({ description: 'A kind of difference.' }, IGNORED_KINDS),
       {
         description: 'Only differences of these kinds.',
         otherwise: 'every kind',
         examples: [['order', 'value']],
       },
-      { min: 1, max: DIFFERENCE_KINDS.length },
+      { min: 1, max: IGNORED_KINDS.length },
     ).optional(),
     route: text(
       'route',

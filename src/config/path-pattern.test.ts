@@ -20,8 +20,6 @@ for (const [pattern, normal] of [
   ['header.*'],
   ['trailer.grpc-status'],
   ['status'],
-  ['failure.timeout'],
-  ['latency.total'],
   ['*.x'],
   ['**'],
 ] as const) {
@@ -30,6 +28,8 @@ for (const [pattern, normal] of [
 
 for (const [pattern, wrong] of [
   ['', /does not begin/],
+  ['failure.timeout', /compare\.gate\.mirrorErrors/],
+  ['latency.total', /compare\.gate\.latency/],
   ['generatedAt', /a field of the body is body\.generatedAt/],
   ['$.items', /did you mean body\.items\?/],
   ['headers.date', /did you mean header\.date\?/],

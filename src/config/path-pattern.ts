@@ -2,7 +2,7 @@ import { UserError } from '../kit/errors.ts';
 import { nearest } from './suggestion.ts';
 
 /** What the path of a difference can begin with. */
-const ROOTS = ['body', 'header', 'trailer', 'status', 'grpc', 'close', 'failure', 'latency'] as const;
+const ROOTS = ['body', 'header', 'trailer', 'status', 'grpc', 'close'] as const;
 
 const MAX_CHARS = 512;
 const MAX_STEPS = 64;
@@ -60,6 +60,10 @@ function isRoot(root: string): boolean {
 }
 
 function unknownRoot(text: string, root: string): UserError {
+  if (root === 'failure' || root === 'latency') {
+    const gate = root === 'failure' ? 'mirrorErrors' : 'latency';
+    return mistake(`"${shown(text)}" is not about what an answer holds`, `set compare.gate.${gate} instead`);
+  }
   const near = root === '$' ? 'body' : nearest(root, ROOTS);
   const hint =
     near !== undefined
