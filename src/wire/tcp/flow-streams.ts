@@ -71,7 +71,12 @@ export class FlowStreams {
     while (this.heldBytes > this.#limits.heldBytes) {
       const [longest] = this.waiting;
       if (longest === undefined) return;
-      this.force(longest, 'limit');
+      if (heldSegments(longest) > 0) this.force(longest, 'limit');
+      else {
+        // It waits, and holds nothing: somebody behind it does.
+        this.waiting.delete(longest);
+        this.waiting.add(longest);
+      }
     }
   }
 

@@ -341,6 +341,11 @@ test('too much that waits makes way: segments, bytes of a direction, bytes of al
   assert.equal(all.text, 'open C-10 C:abcdef');
   assert.ok(all.tcp.heldBytes <= 10);
   assert.equal(all.tcp.counts.missingBytes.limit, 10);
+  // The one that has waited longest holds nothing.
+  const other = new Play({ limits: { heldBytes: 10 } }).handshake();
+  other.server(S, '', C + 5).client(C, 'x', S, ACK, 0, 50_001);
+  for (const at of [10, 20]) other.client(C + at, 'abcdef', S, ACK, 0, 50_001);
+  assert.equal(other.text, 'midstream C:x C-9 C:abcdef');
 });
 
 test('numbers far from everything are not believed before they insist', () => {
