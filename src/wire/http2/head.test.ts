@@ -150,3 +150,24 @@ test('trailers have no pseudo-headers', () => {
   assert.deepEqual(trailersOf(trailers), trailers);
   assert.equal(trailersOf([[':status', '200']]), undefined);
 });
+
+test('binary metadata that came as bytes is read as Base64', () => {
+  const fields: readonly Field[] = [
+    ['grpc-status', '5'],
+    ['why-bin', '\0\0\r\n\xff'],
+    ['empty-bin', '\0'],
+    ['other-bin', 'AAH/'],
+  ];
+  assert.deepEqual(trailersOf(fields), [
+    ['grpc-status', '5'],
+    ['why-bin', 'AA0K/w'],
+    ['empty-bin', ''],
+    ['other-bin', 'AAH/'],
+  ]);
+  for (const [name, value] of [
+    ['why', '\0a'],
+    ['why-bin', 'a\0'],
+    ['why-bin', 'a\r\n'],
+  ] as const)
+    assert.equal(trailersOf([[name, value]]), undefined);
+});

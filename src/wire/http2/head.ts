@@ -160,12 +160,33 @@ function splitFields(
     if (key === undefined || pseudo[key] !== undefined) return undefined;
     pseudo[key] = value;
   }
+  let hasBinary = false;
   for (let i = first; i < block.length; i++) {
     const [name, value] = block[i] as Field;
-    if (!isFieldName(name) || isConnectionField(name) || !isFieldValue(value)) return undefined;
+    if (!isFieldName(name) || isConnectionField(name)) return undefined;
+    if (!isFieldValue(value)) {
+      if (!isBinaryMetadata(name, value)) return undefined;
+      hasBinary = true;
+    }
     if (name === 'te' && value.toLowerCase() !== 'trailers') return undefined;
   }
-  return first === 0 ? block : block.slice(first);
+  const fields = first === 0 ? block : block.slice(first);
+  return hasBinary ? fields.map(asBase64) : fields;
+}
+
+/**
+ * Binary metadata as gRPC's C core sends it where both sides have set GRPC_ALLOW_TRUE_BINARY_METADATA: a NUL, then the bytes
+ * as they are instead of Base64 (gRPC proposal G1).
+ */
+function isBinaryMetadata(name: string, value: string): boolean {
+  return value.charCodeAt(0) === 0 && name.endsWith('-bin');
+}
+
+/** Binary metadata as everyone else takes it: the same bytes in Base64, without padding. */
+function asBase64(field: Field): Field {
+  const [name, value] = field;
+  if (!isBinaryMetadata(name, value)) return field;
+  return [name, Buffer.from(value.slice(1), 'latin1').toString('base64').replace(/=+$/, '')];
 }
 
 /** The method, and what it may and has to come with (§8.3.1, §8.5; RFC 8441 §4). */
