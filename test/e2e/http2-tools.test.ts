@@ -1,6 +1,10 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { createAuthority } from '../fixtures/certificates.ts';
@@ -9,7 +13,7 @@ import type { Reply, SeenRequest } from '../fixtures/copy-server.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { openNginx } from '../fixtures/nginx-site.ts';
 import { findPeer, freePort, missingPeers } from '../fixtures/peers.ts';
-import { startUnderstudy } from '../fixtures/understudy.ts';
+import { oneTap, startUnderstudy } from '../fixtures/understudy.ts';
 import { quickGate, verdictOf } from '../fixtures/versions.ts';
 
 async function run(tool: string, ...args: readonly string[]): Promise<string> {
@@ -131,3 +135,39 @@ test(
     }
   },
 );
+
+test('Node: a WebSocket over HTTP/2 (RFC 8441) is relayed, counted and not copied, even with `upgrade: mirror`', async () => {
+  const server = http2.createServer({ settings: { enableConnectProtocol: true } });
+  server.on('stream', (stream: ServerHttp2Stream) => {
+    stream.respond({ ':status': 200 });
+    stream.pipe(stream);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await using mirror = await openCopyServer('h2c', answer);
+  await using understudy = await startUnderstudy({
+    config: oneTap(`h2c://127.0.0.1:${port}`, `h2c://127.0.0.1:${mirror.port}`, {
+      policy: { upgrade: 'mirror', writes: 'mirror' },
+    }),
+  });
+  const session = http2.connect(`http://127.0.0.1:${await understudy.port()}`);
+  await once(session, 'remoteSettings');
+  const stream = session.request(
+    { ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/orders', 'sec-websocket-version': '13' },
+    { endStream: false },
+  );
+  stream.setEncoding('latin1').end('frames of any kind');
+  let echoed = '';
+  for await (const chunk of stream) echoed += String(chunk);
+  equal(echoed, 'frames of any kind');
+  const closed = once(session, 'close');
+  session.close();
+  await closed;
+  const v2 = await eventually('it is counted', async () => {
+    const [status] = (await understudy.policy()).mirrors;
+    return status?.notMirrored.upgrade === 1 && status;
+  });
+  deepEqual([v2.mirrored, mirror.begun], [0, 0]);
+  server.close();
+});
