@@ -1,26 +1,9 @@
 import type { Redaction } from '../model/policy.ts';
+import { SECRET_HEADERS } from '../model/sensitive-headers.ts';
 import { pathSteps } from './path.ts';
 
 /** What stands in a difference instead of a secret. */
 export const MASKED = '(redacted)';
-
-/** Headers whose values are secrets. Of Set-Cookie, nobody shows the value. */
-const SECRET_HEADERS: readonly string[] = [
-  'authorization',
-  'proxy-authorization',
-  'authentication-info',
-  'proxy-authentication-info',
-  'cookie',
-  'x-api-key',
-  'api-key',
-  'apikey',
-  'x-auth-token',
-  'x-access-token',
-  'x-csrf-token',
-  'x-xsrf-token',
-  'x-amz-security-token',
-  'x-amzn-security-token',
-];
 
 /** Says whose values are not shown: secret headers, and whatever the policy redacts in copies. */
 export class Mask {

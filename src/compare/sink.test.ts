@@ -134,6 +134,8 @@ test('paths are cut', () => {
 const jsonFields = ['user.email', 'items.*.card', 'list.0.pin'];
 for (const [path, hidden, root = 'body'] of [
   ['header.authorization', true],
+  ['header.x-vault-token', true],
+  ['header.www-authenticate', false],
   ['header.x-api-key', true],
   ['header.x-secret', true],
   ['header.x-build', false],

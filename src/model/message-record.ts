@@ -47,11 +47,6 @@ export function decodeRecords(bytes: Buffer): readonly MessageRecord[] {
   return records;
 }
 
-/** Whether a record, as `encodeRecord` made it, is the end of its sequence. */
-export function isCloseRecord(encoded: Uint8Array): boolean {
-  return encoded[0] === KINDS.close;
-}
-
 const EMPTY = Buffer.alloc(0);
 
 function framed(kind: number, payload: Buffer): Buffer {

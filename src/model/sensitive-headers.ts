@@ -1,14 +1,11 @@
-/** Headers whose values are secrets by nature: never shown, stored or logged, whatever the configuration says. */
-export const SENSITIVE_HEADERS: ReadonlySet<string> = new Set([
+/** Headers of requests and answers whose values are secrets by nature: never shown, stored or logged. */
+export const SECRET_HEADERS: ReadonlySet<string> = new Set([
   'authorization',
   'proxy-authorization',
-  'www-authenticate',
-  'proxy-authenticate',
   'authentication-info',
+  'proxy-authentication-info',
   'cookie',
   'cookie2',
-  'set-cookie',
-  'set-cookie2',
   'x-api-key',
   'api-key',
   'apikey',
@@ -18,8 +15,21 @@ export const SENSITIVE_HEADERS: ReadonlySet<string> = new Set([
   'x-xsrf-token',
   'x-session-token',
   'x-amz-security-token',
+  'x-amzn-security-token',
   'x-goog-iam-authorization-token',
   'x-vault-token',
   'private-token',
   'x-forwarded-client-cert',
+]);
+
+/**
+ * What is not recorded, whatever the configuration says: secrets, and headers that may hold one beside what tells two
+ * versions apart.
+ */
+export const SENSITIVE_HEADERS: ReadonlySet<string> = new Set([
+  ...SECRET_HEADERS,
+  'set-cookie',
+  'set-cookie2',
+  'www-authenticate',
+  'proxy-authenticate',
 ]);
