@@ -1,0 +1,48 @@
+import type { Counts } from '../kit/counts.ts';
+import type { CaptureHandler } from '../wire/pcap/frame.ts';
+
+/** Where a source's packets go. All bytes are views, valid during the call only. Nothing of it may throw. */
+export interface CaptureSink extends CaptureHandler {
+  /** A datagram of a mirror session, its outermost header first: the VXLAN or GENEVE header. */
+  vxlan(datagram: Uint8Array, micros: number): void;
+  geneve(datagram: Uint8Array, micros: number): void;
+  /** A batch is over: a good moment for what need not be done for each packet. `micros`: the clock of the packets, by now. */
+  batch(micros: number): void;
+  /** Nothing more comes: the file is over, or the source was stopped. `problem` says what has gone wrong for good. */
+  end(problem: string | undefined): void;
+}
+
+/** Packets that never reached us, as far as the kernel or the capture program tells, and how often a source began anew. */
+export const CAPTURE_LOSSES = [
+  /** The kernel's ring or receive buffer was full. */
+  'kernel',
+  /** The interface had no room. */
+  'interface',
+  /** The capture program had no room, or could not write to us in time. */
+  'program',
+  /** Network identifiers that are not let in. */
+  'vni',
+] as const;
+export type CaptureLoss = (typeof CAPTURE_LOSSES)[number];
+
+/** What a source has counted since it began. */
+export interface CaptureSourceCounts {
+  /** Packets that came, and their bytes as captured. */
+  packets: number;
+  bytes: number;
+  readonly lost: Counts<CaptureLoss>;
+  /** Times a program or connection was started again. */
+  restarts: number;
+}
+
+/** Something that packets come from. Reading never waits for anything but the sink's own calls. */
+export interface CaptureSource extends AsyncDisposable {
+  /**
+   * Begins. Resolves when packets can come: the interface is open, the socket bound.
+   * @throws UserError when it cannot be had: no such interface, no rights, no program, no such file
+   */
+  start(sink: CaptureSink): Promise<void>;
+  /** What it reads, in words for people: `eth1 in namespace m3, by dumpcap`. */
+  readonly description: string;
+  readonly counts: CaptureSourceCounts;
+}
