@@ -2,12 +2,12 @@ import type { CompareLimits, CompareSettings } from '../model/compare-settings.t
 import type { Answer, BodyFault } from '../model/difference.ts';
 import { equalBodies } from './bytes.ts';
 import { createContent, joined } from './content.ts';
-import { decodeBody } from './content-coding.ts';
+import { decodeBody } from '../model/content-coding.ts';
 import { createFormats } from './formats.ts';
 import type { CompareFormat, Content, Faults, FormatContext } from './format.ts';
 import { compareOctets } from './formats/octets.ts';
 import { compareRpc } from './grpc/comparison.ts';
-import type { Rpc } from './grpc/protocol.ts';
+import type { Rpc } from '../model/rpc.ts';
 import type { HeaderRules } from './headers.ts';
 import type { Ignoring } from './ignoring.ts';
 import { compareMessages } from './messages.ts';

@@ -18,7 +18,7 @@ import type { WireField, WireMessage } from '../protobuf/wire-message.ts';
 import type { PairDifferences } from '../sink.ts';
 import { decodeWebText, readRpcBody } from './framing.ts';
 import type { RpcBody } from './framing.ts';
-import type { Rpc } from './protocol.ts';
+import type { Rpc } from '../../model/rpc.ts';
 import { hasStatus, metadataOf, readConnectEnd, readStatus, readTrailerLines, statusText } from './status.ts';
 import type { Fields, RpcStatus } from './status.ts';
 

@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { BodyFault } from '../../model/difference.ts';
-import { decodeBody } from '../content-coding.ts';
+import { decodeBody } from '../../model/content-coding.ts';
 
 /** Flags and length before each message. */
 const PREFIX_BYTES = 5;

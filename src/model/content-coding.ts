@@ -7,7 +7,7 @@ import {
   inflateSync,
   zstdDecompressSync,
 } from 'node:zlib';
-import type { BodyFault } from '../model/difference.ts';
+import type { BodyFault } from './difference.ts';
 
 /** Codings one upon another; nobody uses more, except to make readers work. */
 export const CODINGS_MAX = 3;
