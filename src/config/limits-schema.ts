@@ -33,7 +33,7 @@ export function limitsSchema(): z.ZodType<Limits> {
     bufferBytes: size(
       {
         description:
-          'Memory for bodies that are not sent yet and for answers, per observer and mirror. At least `bodyBytes`.',
+          'Memory for bodies that are not sent yet and for answers, per observer and mirror. At least `bodyBytes`. From an eighth of it on, answers end that are far longer than the live ones (64 KiB and four times as much), as `answer_too_large`.',
         examples: ['64MiB'],
       },
       { min: 64 * 1024, max: 64 * GIB },

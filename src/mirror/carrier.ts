@@ -58,6 +58,19 @@ export interface CarrierHost {
   resized(): void;
 }
 
+/** Share of `bufferBytesMax` past which answers that are far longer than the live ones are given up. */
+const PLENTY_SHARE = 1 / 8;
+
+/** Whether an answer may go on to be kept, of which there are so many bytes now. */
+export function mayKeep(
+  { stats, bodyBytesMax, bufferBytesMax }: CarrierHost,
+  { enoughBytes }: CopyTask,
+  bytes: number,
+): boolean {
+  if (bytes > bodyBytesMax || stats.bufferedBytes > bufferBytesMax) return false;
+  return bytes <= enoughBytes || stats.bufferedBytes <= bufferBytesMax * PLENTY_SHARE;
+}
+
 /** The connections of one mirror. How many there are is bounded by how many copies are under way at once. */
 export interface CarrierPool {
   /** What the mirror speaks, as far as is known. */

@@ -4,6 +4,7 @@ import type { MirrorFailure } from '../model/exchange.ts';
 import { ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
 import type { Http1ResponseHead } from '../wire/http1/head.ts';
+import { mayKeep } from './carrier.ts';
 import type { Carrier, CarrierHost } from './carrier.ts';
 import { JOIN_MAX_BYTES } from './copy-task.ts';
 import type { CopyTask } from './copy-task.ts';
@@ -227,10 +228,9 @@ export class Connection implements Carrier {
 
   #onBody(chunk: Uint8Array): void {
     if (this.task === undefined) return;
-    const { stats, bodyBytesMax, bufferBytesMax } = this.#host;
     this.#body.copy(chunk, this.#host.slab);
-    stats.bufferedBytes += chunk.length;
-    if (this.#body.bytes <= bodyBytesMax && stats.bufferedBytes <= bufferBytesMax) return;
+    this.#host.stats.bufferedBytes += chunk.length;
+    if (mayKeep(this.#host, this.task, this.#body.bytes)) return;
     if (this.endless) this.cut();
     else this.#fail('answer_too_large');
   }

@@ -23,6 +23,8 @@ export interface CopyHost {
 }
 
 const CHUNKED = -1;
+/** An answer that is so many times as long as the live one, and a little, is long enough to differ. */
+const ENOUGH = { bytes: 64 * 1024, times: 4 };
 /** Messages up to this size are joined and written at once, bytes: copying them costs less than a vector of writes. */
 export const JOIN_MAX_BYTES = 16 * 1024;
 
@@ -46,6 +48,8 @@ export class CopyTask implements Copy {
   startMs = 0;
   /** Nothing more than the head is wanted of the answer. */
   unwanted = false;
+  /** A longer answer than this is given up where memory runs short, bytes. */
+  enoughBytes: number;
   /** Whether bytes have gone out. */
   sent = false;
   /** The live request is whole. */
@@ -73,6 +77,7 @@ export class CopyTask implements Copy {
     this.body = body;
     this.#length = typeof body === 'number' ? body : body === 'chunked' ? CHUNKED : 0;
     this.ended = this.#length === 0;
+    this.enoughBytes = host.bodyBytesMax;
   }
 
   get chunked(): boolean {
@@ -99,6 +104,10 @@ export class CopyTask implements Copy {
     }
     this.ended = true;
     this.#host.whole(this, trailers);
+  }
+
+  answered(bytes: number): void {
+    this.enoughBytes = ENOUGH.bytes + ENOUGH.times * bytes;
   }
 
   cut(): void {

@@ -141,6 +141,28 @@ test('answers over the memory limit of the mirror fail, and the memory is given 
   equal(mirror.stats.bufferedBytes, 8_000);
 });
 
+for (const [name, known, ends] of [
+  ['ended early where memory runs short', true, 'answer_too_large'],
+  ['read on while the live answer is not known', false, undefined],
+] as const) {
+  test(`an answer far longer than the live one is ${name}`, async () => {
+    await using server = await openRawServer({});
+    await using mirror = openMirror(server.port, { limits: { bufferBytes: 1_000_000 } });
+    const driven = beginCopy(mirror, GET);
+    await server.untilReceived(0, /\r\n\r\n$/);
+    if (known && typeof driven.copy !== 'string') driven.copy.answered(1000);
+    // More than 64 KiB and four times the live one; an eighth of the memory is not used yet.
+    server.sockets[0]?.write(`HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n${'x'.repeat(100_000)}`);
+    await until(() => mirror.stats.bufferedBytes === 100_000);
+    equal(driven.over(), undefined);
+    server.sockets[0]?.write('x'.repeat(100_000));
+    await until(() => driven.over() !== undefined || mirror.stats.bufferedBytes === 200_000);
+    const outcome = driven.over();
+    equal(outcome === undefined ? undefined : wordOf(outcome), ends);
+    equal(mirror.stats.bufferedBytes, known ? 0 : 200_000);
+  });
+}
+
 test('a refused connect is a failure of which nothing was sent', async () => {
   await using mirror = openMirror(await freePort());
   const outcome = await copyOf(mirror, GET);

@@ -3,6 +3,7 @@ import { mayBeEndless } from '../model/endless.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { DEFAULT_FRAME_BYTES } from '../wire/http2/frame.ts';
 import { Http2ResponseHead, trailersOf } from '../wire/http2/head.ts';
+import { mayKeep } from './carrier.ts';
 import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
@@ -108,11 +109,11 @@ export class SessionStream implements Carrier {
   }
 
   data(chunk: Uint8Array): void {
-    if (this.#answer === undefined) return this.#refuse('malformed');
-    const { stats, bodyBytesMax, bufferBytesMax, slab } = this.#host;
-    this.#body.copy(chunk, slab);
-    stats.bufferedBytes += chunk.length;
-    if (this.#body.bytes <= bodyBytesMax && stats.bufferedBytes <= bufferBytesMax) return;
+    const { task } = this;
+    if (this.#answer === undefined || task === undefined) return this.#refuse('malformed');
+    this.#body.copy(chunk, this.#host.slab);
+    this.#host.stats.bufferedBytes += chunk.length;
+    if (mayKeep(this.#host, task, this.#body.bytes)) return;
     if (this.endless) this.cut();
     else this.#refuse('answer_too_large');
   }

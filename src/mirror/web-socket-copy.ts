@@ -149,6 +149,8 @@ export class WebSocketCopy implements Copy {
     this.#giveUp(reason);
   }
 
+  answered(): void {}
+
   cut(): void {
     this.#liveOver = true;
     if (this.#answer?.status === 101) this.#finish(true);

@@ -24,6 +24,11 @@ export interface Copy {
   /** The live request will never be whole; the copy's connection is closed so that the mirror cannot take it as whole. */
   abort(reason: NotMirroredReason): void;
   /**
+   * The live answer was whole, with so many bytes of content. What the mirror sends far beyond that differs in any case, and
+   * is the first to go where memory runs short.
+   */
+  answered(bytes: number): void;
+  /**
    * The live answer, which may have no end, is over: the mirror's is wanted as far as it has come, and its head at least.
    * Ends as `answered` with an answer that is `truncated`, and is no failure of the mirror.
    */

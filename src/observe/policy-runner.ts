@@ -217,6 +217,8 @@ export class PolicyRunner implements ExchangeSink {
     attachment.over = true;
     if (attachment.pending === 0) this.#settle(exchange, attachment);
     else if (endedEarly(exchange, attachment)) for (const { copy } of attachment.copies) copy?.cut();
+    else if (exchange.incomplete === undefined && !attachment.cut)
+      for (const { copy } of attachment.copies) copy?.answered(attachment.bodyBytes);
   }
 
   ambiguous(): void {
