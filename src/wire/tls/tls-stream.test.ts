@@ -1,90 +1,23 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
-import { connect, createServer } from 'node:tls';
-import type { ConnectionOptions, TLSSocket } from 'node:tls';
-import { createAuthority } from '../../../test/fixtures/certificates.ts';
 import type { Authority } from '../../../test/fixtures/certificates.ts';
-import { keyLogOf, ReadTls, recordTalks } from '../../../test/fixtures/recorded-talk.ts';
+import { keyLogOf, ReadTls } from '../../../test/fixtures/recorded-talk.ts';
 import type { Piece } from '../../../test/fixtures/recorded-talk.ts';
+import { createTalkAuthority, recordTlsTalk } from '../../../test/fixtures/tls-talk.ts';
+import type { TlsTalkOptions } from '../../../test/fixtures/tls-talk.ts';
 import { KeyLog } from './key-log.ts';
 
 let authority: Authority;
 before(() => {
-  authority = createAuthority();
-  authority.issue('server', { dns: ['shop.example'] });
-  authority.issue('rsa', { dns: ['shop.example'], keyType: 'rsa' });
-  authority.issue('client', { dns: ['client.example'] });
+  authority = createTalkAuthority();
 });
 after(() => authority[Symbol.dispose]());
 
-function file(name: string): Buffer {
-  return readFileSync(`${authority.folder}/${name}`);
-}
-
-interface Talk {
-  readonly pieces: readonly Piece[];
-  readonly keyLog: string;
-}
-
-interface TalkOptions extends ConnectionOptions {
-  readonly serverCurve?: string;
-  readonly clientCertificate?: boolean;
-  readonly certificate?: 'server' | 'rsa';
-  /** What the server answers each request with. */
-  readonly answer?: (request: string) => string;
-  readonly requests?: readonly string[];
-}
-
-const ANSWER = (request: string) => `answer to ${request}`;
+const talkOf = (options: TlsTalkOptions = {}) => recordTlsTalk(authority, options);
 const LONG_ANSWER = (request: string) => request.repeat(9000);
 
-/** A TLS server and client of Node's own that talk, request by request, and what passed between them. */
-async function talkOf(options: TalkOptions = {}): Promise<Talk> {
-  const name = options.certificate ?? 'server';
-  const server = createServer({
-    cert: file(`${name}.crt`),
-    key: file(`${name}.key`),
-    ca: file('ca.crt'),
-    requestCert: options.clientCertificate ?? false,
-    ALPNProtocols: ['h2', 'http/1.1'],
-    ...(options.serverCurve === undefined ? {} : { ecdhCurve: options.serverCurve }),
-  });
-  server.on('secureConnection', (socket) => {
-    socket.on('error', () => {});
-    socket.on('data', (chunk: Buffer) =>
-      socket.write((options.answer ?? ANSWER)(chunk.toString('latin1')), 'latin1'),
-    );
-  });
-  await using _listening = closing(server);
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  await using recorder = await recordTalks((server.address() as AddressInfo).port);
-  let keyLog = '';
-  const socket: TLSSocket = connect({
-    port: recorder.port,
-    host: '127.0.0.1',
-    servername: 'shop.example',
-    ca: file('ca.crt'),
-    ALPNProtocols: ['h2', 'http/1.1'],
-    ...(options.clientCertificate === true ? { cert: file('client.crt'), key: file('client.key') } : {}),
-    ...options,
-  });
-  socket.on('keylog', (line: Buffer) => (keyLog += line.toString('latin1')));
-  await once(socket, 'secureConnect');
-  for (const request of options.requests ?? ['one', 'two']) {
-    const expected = (options.answer ?? ANSWER)(request).length;
-    let have = 0;
-    socket.write(request);
-    while (have < expected) have += ((await once(socket, 'data')) as [Buffer])[0].length;
-  }
-  socket.end();
-  await once(socket, 'close');
-  return { pieces: recorder.talks[0] ?? [], keyLog };
-}
-
+/** RFC 8446 §4.1.3. */
+const RETRY_RANDOM = 'cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c';
 const PLAINTEXT = ['onetwo', 'answer to oneanswer to two'];
 
 const suites: readonly (readonly [version: string, cipher: string, name: string, certificate?: 'rsa'])[] = [
@@ -132,9 +65,11 @@ test('a client certificate and a HelloRetryRequest are nothing special', async (
       certificate: 'rsa' as const,
       clientCertificate: true,
       serverCurve: 'P-384',
-      ecdhCurve: 'X25519:P-384',
+      ecdhCurve: 'P-256:P-384',
     };
     const { pieces, keyLog } = await talkOf(options);
+    const bytes = Buffer.concat(pieces.flatMap(({ chunk }) => chunk ?? []));
+    assert.equal(bytes.includes(RETRY_RANDOM, 0, 'hex'), maxVersion === 'TLSv1.3');
     assert.deepEqual(new ReadTls(keyLogOf(keyLog)).read(pieces).plaintext, PLAINTEXT);
   }
 });
