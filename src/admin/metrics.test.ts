@@ -90,6 +90,15 @@ test('shows reasons that have not happened yet as zero', () => {
   equal(shown.get('understudy_not_mirrored_total{policy="orders-v2",mirror="v2",reason="loop"}'), 0);
 });
 
+const reflection = { state: 'waiting', files: 0, failures: 3, error: 'nobody' } as const;
+const ASKING = { ...input, policies: [{ ...examplePolicy, reflection }] };
+
+test('shows whether a server has told its descriptors', () => {
+  const text = metricsText(ASKING);
+  match(text, /^understudy_reflection_answered\{policy="orders-v2"\} 0$/m);
+  match(text, /^understudy_reflection_failures_total\{policy="orders-v2"\} 3$/m);
+});
+
 test('shows a control beside the mirrors, and a paused policy and an open breaker', () => {
   const control = { ...exampleMirror, name: 'control', breaker: 'open' as const };
   const state = { kind: 'paused', by: 'operator', reason: '', since: 0 } as const;
@@ -105,7 +114,7 @@ test('shows a store that fails', () => {
 });
 
 test('shows every declared metric, so that none is documented and never written', () => {
-  const declared = metricsText(input)
+  const declared = metricsText(ASKING)
     .split('\n')
     .filter((line) => line.startsWith('# TYPE '))
     .map((line) => line.split(' ')[2]);

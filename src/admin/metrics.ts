@@ -86,7 +86,11 @@ function setPolicy(registry: MetricRegistry, status: PolicyStatus): void {
   registry.metric(METRICS.policyPaused).set({ policy }, status.state.kind === 'paused' ? 1 : 0);
   registry.metric(METRICS.policyMatched).set({ policy }, status.matched);
   registry.metric(METRICS.policySampled).set({ policy }, status.sampled);
-  const { control } = status;
+  const { control, reflection } = status;
+  if (reflection !== undefined) {
+    registry.metric(METRICS.reflectionAnswered).set({ policy }, reflection.state === 'answered' ? 1 : 0);
+    registry.metric(METRICS.reflectionFailures).set({ policy }, reflection.failures);
+  }
   for (const mirror of control === undefined ? status.mirrors : [...status.mirrors, control]) {
     setMirror(registry, policy, mirror);
   }

@@ -104,6 +104,14 @@ export const policySchema = z.strictObject({
   mirrors: z.array(mirrorSchema),
   control: mirrorSchema.optional(),
 });
+  reflection: z
+    .strictObject({
+      state: z.enum(['waiting', 'answered']),
+      files: count,
+      failures: count,
+      error: z.string().optional(),
+    })
+    .optional(),
 
 /** What may be sent with `pause`. */
 export const pauseSchema = z.strictObject({

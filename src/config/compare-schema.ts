@@ -1,12 +1,8 @@
 import { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
-import type {
-  CompareSettings,
-  IgnoreRule,
-  NoiseSettings,
-  RouteSettings,
-  ToleranceRule,
-} from '../model/compare-settings.ts';
+import type { CompareSettings, IgnoreRule, NoiseSettings, ToleranceRule } from '../model/compare-settings.ts';
+import { describedBy } from '../model/compare-settings.ts';
+import type { ClientTls } from '../model/settings.ts';
 import type { DifferenceKind } from '../model/difference.ts';
 import { checkFieldName } from './checks.ts';
 import { compareLimitsSchema } from './compare-limits-schema.ts';
@@ -44,7 +40,10 @@ const IGNORED_KINDS = [
 
 const MAX_RULES = 256;
 
-export function compareSchema(surroundings: Surroundings): z.ZodType<CompareSettings> {
+export function compareSchema(
+  surroundings: Surroundings,
+  clientTls: z.ZodType<ClientTls>,
+): z.ZodType<CompareSettings> {
   return section({
     ignore: list(
       ignoreSchema(),
@@ -95,31 +94,17 @@ export function compareSchema(surroundings: Surroundings): z.ZodType<CompareSett
       description: 'How much the primary’s answers differ by themselves, where there is no control.',
     }),
     routes: routesSchema(surroundings).prefault({}).meta({ description: 'What requests are grouped by.' }),
-    protobuf: protobufSchema(surroundings).prefault({}).meta({
+    protobuf: protobufSchema(surroundings, clientTls).prefault({}).meta({
       description:
         'How Protobuf messages are read: of gRPC, gRPC-Web and Connect, and bodies of plain HTTP. Without descriptors they are compared by field numbers: `body.#3.#1`.',
     }),
     gate: gateSchema().prefault({}).meta({ description: 'When the policy has passed or failed.' }),
     limits: compareLimitsSchema().prefault({}).meta({ description: 'What a comparison may cost.' }),
-  }).transform((compare): CompareSettings => ({
-    ignore: compare.ignore,
-    unordered: compare.unordered,
-    keys: compare.keys,
-    tolerance: compare.tolerance,
-    headers: compare.headers,
-    noise: compare.noise,
-    routes: withMethods(compare.routes, compare.protobuf.templates),
-    protobuf: compare.protobuf.settings,
-    gate: compare.gate,
-    limits: compare.limits,
-  }));
-}
-
-/** Routes with the methods of services that are known, so that none of them is folded. */
-function withMethods(routes: RouteSettings, methods: readonly string[]): RouteSettings {
-  if (methods.length === 0) return routes;
-  const known = new Set(routes.templates);
-  return { ...routes, templates: [...routes.templates, ...methods.filter((path) => !known.has(path))] };
+  }).transform((compare): CompareSettings => {
+    const { protobuf, ...rest } = compare;
+    const settings = { ...rest, protobuf: protobuf.settings };
+    return protobuf.descriptors === undefined ? settings : describedBy(settings, protobuf.descriptors);
+  });
 }
 
 function ignoreSchema(): z.ZodType<IgnoreRule> {

@@ -27,9 +27,9 @@ export function policySchema(surroundings: Surroundings, clientTls: z.ZodType<Cl
       checkName,
     ),
     taps: list(
-      text('name', { description: 'A listener.', examples: ['orders'] }, checkName),
+      text('name', { description: 'A listener or capture.', examples: ['orders'] }, checkName),
       {
-        description: 'Names of listeners whose requests are copied.',
+        description: 'Names of listeners and captures whose requests are copied.',
         otherwise: 'all',
         examples: [['orders']],
       },
@@ -117,7 +117,7 @@ export function policySchema(surroundings: Surroundings, clientTls: z.ZodType<Cl
     stopWhen: stopWhenSchema()
       .prefault({})
       .meta({ description: 'The kill switch: pauses the policy by itself. Nothing is set by default.' }),
-    compare: compareSchema(surroundings)
+    compare: compareSchema(surroundings, clientTls)
       .prefault({})
       .meta({ description: 'How answers are compared, and when the policy has passed or failed.' }),
   })

@@ -13,11 +13,13 @@ import {
   file_google_protobuf_timestamp,
   file_google_protobuf_type,
   file_google_protobuf_wrappers,
+  FileDescriptorProtoSchema,
   FileDescriptorSetSchema,
   MethodOptions_IdempotencyLevel,
 } from '@bufbuild/protobuf/wkt';
 import type { FileDescriptorProto } from '@bufbuild/protobuf/wkt';
 import { UserError, messageOf } from '../kit/errors.ts';
+import type { Descriptors } from '../model/compare-settings.ts';
 import { formatSize } from '../kit/size.ts';
 import { descriptorOf, parseProto } from './proto-source.ts';
 import type { ProtoSource } from './proto-source.ts';
@@ -42,16 +44,6 @@ const WELL_KNOWN: readonly DescFile[] = [
   file_google_protobuf_timestamp,
   file_google_protobuf_wrappers,
 ];
-
-/** Descriptors that have been read, and what of them decides more than how messages are compared. */
-export interface Descriptors {
-  /** A serialised FileDescriptorSet. */
-  readonly bytes: Uint8Array;
-  /** `/shop.v1.Orders/Get` */
-  readonly methods: readonly string[];
-  /** Those of them with `idempotency_level = NO_SIDE_EFFECTS`. */
-  readonly safeMethods: readonly string[];
-}
 
 /** The files of a serialised descriptor set. @throws UserError when it is none */
 export function readDescriptorSet(surroundings: Surroundings, path: string): readonly FileDescriptorProto[] {
@@ -136,6 +128,49 @@ export function joinDescriptors(files: readonly FileDescriptorProto[]): Descript
       hint: 'include what they import: protoc --include_imports does',
       cause: error,
     });
+  }
+}
+
+/**
+ * Puts the files together that a server has given, in an order that does not depend on its own. Imports that it does not
+ * have are left out, as those that only carry options may be; files that then have types which nobody knows are too.
+ *
+ * @param files each a serialised `google.protobuf.FileDescriptorProto`
+ * @throws UserError when one of them is none
+ */
+export function joinServedFiles(files: Iterable<Uint8Array>): {
+  readonly descriptors: Descriptors;
+  readonly leftOut: readonly string[];
+} {
+  const read = [...files].map(readFile).toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  const names = new Set(read.map(({ name }) => name));
+  const there = (name: string) => names.has(name) || isWellKnown(name);
+  const incomplete = new Set(read.filter((file) => !file.dependency.every(there)).map(({ name }) => name));
+  // Which of its imports a file passes on is by their places, and these change.
+  const mended = read.map((file) =>
+    incomplete.has(file.name)
+      ? { ...file, dependency: file.dependency.filter(there), publicDependency: [], weakDependency: [] }
+      : file,
+  );
+  try {
+    return { descriptors: joinDescriptors(mended), leftOut: [] };
+  } catch (error) {
+    if (incomplete.size === 0) throw error;
+  }
+  for (let size = 0; size < incomplete.size;) {
+    size = incomplete.size;
+    for (const { name, dependency } of read)
+      if (dependency.some((one) => incomplete.has(one))) incomplete.add(name);
+  }
+  const whole = read.filter(({ name }) => !incomplete.has(name));
+  return { descriptors: joinDescriptors(whole), leftOut: [...incomplete] };
+}
+
+function readFile(bytes: Uint8Array): FileDescriptorProto {
+  try {
+    return fromBinary(FileDescriptorProtoSchema, bytes);
+  } catch (error) {
+    throw new UserError(`a descriptor cannot be read: ${messageOf(error)}`, { code: 'config', cause: error });
   }
 }
 

@@ -4,15 +4,16 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { createFileRegistry, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
-import { joinDescriptors, readProtos } from './protobuf-descriptors.ts';
+import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { joinDescriptors, joinServedFiles, readProtos } from './protobuf-descriptors.ts';
 import { protobufSchema } from './protobuf-schema.ts';
 import { diskSurroundings } from './surroundings.ts';
+import { clientTlsSchema } from './tls-schema.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'understudy-protos-'));
 after(() => rmSync(folder, { recursive: true }));
 const surroundings = diskSurroundings(folder, {});
-const schema = protobufSchema(surroundings);
+const schema = protobufSchema(surroundings, clientTlsSchema(surroundings));
 
 function write(name: string, content: string | Uint8Array): void {
   mkdirSync(dirname(join(folder, name)), { recursive: true });
@@ -105,17 +106,48 @@ test('takes single files, and descriptor sets in any order', () => {
   const set = fromBinary(FileDescriptorSetSchema, bytes);
   set.file.reverse();
   write('orders.binpb', toBinary(FileDescriptorSetSchema, set));
-  const { settings, templates } = schema.parse({ descriptors: ['orders.binpb'], unset: 'default' });
-  deepEqual(templates, ['POST /shop.Orders/Get', 'POST /shop.Orders/Watch']);
-  deepEqual([settings.unset, settings.safeMethods], ['default', ['/shop.Orders/Get']]);
-  equal(settings.descriptors, Buffer.from(bytes).toString('base64'));
-  deepEqual(schema.parse({ protos: ['proto/shop/items.proto'] }).templates, []);
+  const { settings, descriptors } = schema.parse({ descriptors: ['orders.binpb'], unset: 'default' });
+  deepEqual(descriptors?.methods, ['/shop.Orders/Get', '/shop.Orders/Watch']);
+  deepEqual([settings.unset, descriptors?.safeMethods], ['default', ['/shop.Orders/Get']]);
+  deepEqual(descriptors?.bytes, bytes);
+  deepEqual(schema.parse({ protos: ['proto/shop/items.proto'] }).descriptors?.methods, []);
+});
+
+function asked(written: unknown) {
+  return schema.parse({ reflection: written }).settings.reflection;
+}
+
+test('a server is asked for descriptors, the primary or another one', () => {
+  const bounds = { files: 1000, bytes: 16 * 2 ** 20, timeoutMs: 10_000, refreshMs: 600_000 };
+  deepEqual(asked('primary'), { from: 'primary', ...bounds });
+  deepEqual(asked({ files: 10, refresh: '1m' }), {
+    ...bounds,
+    from: 'primary',
+    files: 10,
+    refreshMs: 60_000,
+  });
+  const { from } = asked('https://orders:443') ?? {};
+  equal(typeof from === 'object' && from.tls?.verify, true);
+});
+
+test('of files that a server gives, those without what they import are left out', () => {
+  const { file } = fromBinary(
+    FileDescriptorSetSchema,
+    joinDescriptors(readProtos(surroundings, 'proto')).bytes,
+  );
+  const bytes = (wanted: (name: string) => boolean) =>
+    file.filter(({ name }) => wanted(name)).map((one) => toBinary(FileDescriptorProtoSchema, one));
+  const all = joinServedFiles(bytes(() => true).toReversed());
+  deepEqual(all.descriptors.methods, ['/shop.Orders/Get', '/shop.Orders/Watch']);
+  deepEqual(all, joinServedFiles(bytes(() => true)));
+  const without = joinServedFiles(bytes((name) => name !== 'shop/items.proto'));
+  deepEqual([without.descriptors.methods, without.leftOut], [[], ['shop/orders.proto']]);
 });
 
 test('without anything nothing is known', () =>
   deepEqual(schema.parse({}), {
-    settings: { descriptors: undefined, unset: 'differs', safeMethods: [] },
-    templates: [],
+    settings: { descriptors: undefined, unset: 'differs', safeMethods: [], reflection: undefined },
+    descriptors: undefined,
   }));
 
 const REFUSED: readonly (readonly [written: object, message: RegExp])[] = [
@@ -126,7 +158,8 @@ const REFUSED: readonly (readonly [written: object, message: RegExp])[] = [
   [{ protos: ['unknown'] }, /unknown\.proto: the type Missing is not known/],
   [{ protos: ['empty'] }, /there is no \.proto file/],
   [{ protos: ['missing'] }, /there is no such file/],
-  [{ reflection: true }, /not yet/],
+  [{ reflection: true }, /primary, a URL or a section/],
+  [{ reflection: 'primary', protos: ['proto'] }, /keep one/],
 ];
 for (const [written, message] of REFUSED) {
   test(`refuses ${JSON.stringify(written)}`, () => {

@@ -7,6 +7,7 @@ import { observerSchema } from './observer-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import type { Surroundings } from './surroundings.ts';
+import { checkReflection } from './protobuf-schema.ts';
 import { clientTlsSchema } from './tls-schema.ts';
 import { ALWAYS, duration, isSection, list, nameOf, section } from './value.ts';
 
@@ -53,9 +54,10 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
     ).prefault('30s'),
   })
     .superRefine((settings: unknown, context) => checkReferences(settings, context), ALWAYS)
-    .transform(({ listeners, policies, admin, log, observer, store, drain }, context): Settings => {
-      checkAddresses(listeners, admin, context);
-      return { admin, log, listeners, policies, observer, store, drainMs: drain };
+    .transform(({ listeners, captures, policies, admin, log, observer, store, drain }, context): Settings => {
+      checkAddresses(listeners, captures, admin, context);
+      checkReflection(listeners, policies, context);
+      return { admin, log, listeners, captures, policies, observer, store, drainMs: drain };
     });
 }
 

@@ -1,5 +1,7 @@
+import { Buffer } from 'node:buffer';
 import type { DifferenceKind, Risk } from './difference.ts';
 import type { Fraction } from './policy.ts';
+import type { ClientTls, Endpoint } from './settings.ts';
 
 /** How the answers of a policy are compared and judged. All fields are filled in; see the configuration reference. */
 export interface CompareSettings {
@@ -66,6 +68,54 @@ export interface ProtobufSettings {
   readonly unset: 'differs' | 'default';
   /** Paths of methods without side effects, `/package.Service/Method`: calls of these are no writes. */
   readonly safeMethods: readonly string[];
+  /** Who is asked for descriptors (server reflection); undefined: nobody. */
+  readonly reflection?: ReflectionSettings | undefined;
+}
+
+/** Where descriptors come from, and what they may cost. */
+export interface ReflectionSettings {
+  /** `primary`: the one of the policy's only listener. */
+  readonly from: 'primary' | { readonly endpoint: Endpoint; readonly tls: ClientTls | undefined };
+  /** Descriptor files, and services, that are taken. */
+  readonly files: number;
+  /** All files together, bytes. */
+  readonly bytes: number;
+  /** From the connect to the last answer, ms. */
+  readonly timeoutMs: number;
+  /** From an answer to the next question whether anything has changed, ms. */
+  readonly refreshMs: number;
+}
+
+/** Descriptors that have been read, and what of them decides more than how messages are compared. */
+export interface Descriptors {
+  /** A serialised `google.protobuf.FileDescriptorSet`, whole and each file after its imports. */
+  readonly bytes: Uint8Array;
+  /** `/shop.v1.Orders/Get` */
+  readonly methods: readonly string[];
+  /** Those of them with `idempotency_level = NO_SIDE_EFFECTS`. */
+  readonly safeMethods: readonly string[];
+}
+
+/** Methods that become routes of their own; those that come after are learned from the traffic. */
+const MAX_METHODS = 1000;
+
+/** Settings with what descriptors say; their methods are routes that are known, so that none of them is folded. */
+export function describedBy(compare: CompareSettings, descriptors: Descriptors): CompareSettings {
+  const { bytes, methods, safeMethods } = descriptors;
+  const known = new Set(compare.routes.templates);
+  const more = methods.slice(0, MAX_METHODS).map((path) => `POST ${path}`);
+  return {
+    ...compare,
+    routes: {
+      ...compare.routes,
+      templates: [...compare.routes.templates, ...more.filter((template) => !known.has(template))],
+    },
+    protobuf: {
+      ...compare.protobuf,
+      descriptors: Buffer.from(bytes).toString('base64'),
+      safeMethods,
+    },
+  };
 }
 
 /** When a policy has passed or failed. Rates are shares of pairs, 0…1. */
@@ -117,7 +167,7 @@ export const DEFAULT_COMPARE: CompareSettings = {
   headers: { volatile: 'presence' },
   noise: { repeat: undefined, assumed: 0.001, recognisers: 'auto' },
   routes: { templates: [], limit: 500, segmentValues: 20 },
-  protobuf: { descriptors: undefined, unset: 'differs', safeMethods: [] },
+  protobuf: { descriptors: undefined, unset: 'differs', safeMethods: [], reflection: undefined },
   gate: {
     risk: 'medium',
     rate: 0.001,

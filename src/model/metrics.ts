@@ -98,6 +98,16 @@ export const METRICS = {
     'understudy_not_mirrored_total',
     'Live requests that were not copied, by reason; unsafe_method are writes held back by "writes: hold".',
     ['policy', 'mirror', 'reason'],
+  reflectionAnswered: gauge(
+    'understudy_reflection_answered',
+    '1 when a server has told its descriptors to a policy that asks for them, 0 until then.',
+    ['policy'],
+  ),
+  reflectionFailures: counter(
+    'understudy_reflection_failures_total',
+    'Times that a server was asked for its descriptors and gave none that can be used.',
+    ['policy'],
+  ),
   ),
   mirrorResponses: counter(
     'understudy_mirror_responses_total',

@@ -149,6 +149,19 @@ export interface PolicyStatus {
   readonly mirrors: readonly MirrorStatus[];
   readonly control: MirrorStatus | undefined;
 }
+  /** Of policies that ask a server for descriptors. */
+  readonly reflection?: ReflectionStatus | undefined;
+}
+
+/** What has become of asking a server for its descriptors. */
+export interface ReflectionStatus {
+  readonly state: 'waiting' | 'answered';
+  /** Descriptor files that are used. */
+  readonly files: number;
+  /** Times that it gave none, or none that can be used. */
+  readonly failures: number;
+  /** What was wrong the last time; undefined when nothing was. */
+  readonly error: string | undefined;
 
 export type PolicyState =
   | { readonly kind: 'running' }

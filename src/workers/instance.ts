@@ -21,6 +21,7 @@ import { Judgement } from './judgement.ts';
 import { KillSwitch } from './kill-switch.ts';
 import { ListenerFiles } from './listener-files.ts';
 import type { PreparedListener } from './listener-files.ts';
+import { Reflection } from './reflection.ts';
 import { mergeReports } from './reports.ts';
 import { nothingYet, totalsOf } from './totals.ts';
 import { Tap } from './tap.ts';
@@ -43,6 +44,7 @@ export class Instance implements AsyncDisposable {
   readonly #states = new Map<string, PolicyState>();
   readonly #events = new Broadcast<AdminEvent>();
   readonly #killSwitch: KillSwitch;
+  readonly #reflection: Reflection;
   readonly #reloads = { reloaded: 0, refused: 0 };
   readonly #timer: NodeJS.Timeout;
   #draining = false;
@@ -65,6 +67,7 @@ export class Instance implements AsyncDisposable {
       },
       stop: (policy, reason) => this.#pause(policy, 'stopWhen', reason),
     });
+    this.#reflection = new Reflection({ log: hooks.log, onChange: () => this.#tellPolicies() });
     this.#timer = setInterval(() => this.#second(), SECOND_MS).unref();
   }
 
@@ -77,6 +80,7 @@ export class Instance implements AsyncDisposable {
       // Policies that have to measure first copy nothing before that.
       instance.#second();
       for (const listener of settings.listeners) await instance.#startTap(listener);
+      instance.#reflection.follow(policies, settings.listeners);
     } catch (error) {
       await instance[Symbol.asyncDispose]();
       throw error;
@@ -123,6 +127,7 @@ export class Instance implements AsyncDisposable {
           policy.control === undefined
             ? undefined
             : (report?.control ?? nothingYet(policy.control.name, policy.control.endpoint.url)),
+        reflection: this.#reflection.status(policy.name),
       };
     });
   }
@@ -220,6 +225,7 @@ export class Instance implements AsyncDisposable {
     clearInterval(this.#timer);
     this.#events.close();
     this.#files[Symbol.dispose]();
+    this.#reflection[Symbol.dispose]();
     await Promise.all([...this.#taps.values()].map((tap) => tap[Symbol.asyncDispose]()));
     await this.#judgement[Symbol.asyncDispose]();
   }
@@ -263,7 +269,8 @@ export class Instance implements AsyncDisposable {
       if (JSON.stringify(before[section]) === JSON.stringify(settings[section])) continue;
       this.#hooks.log.warn('this section is changed at the next start', { section });
     }
-    this.#judgement.setPolicies(settings.policies);
+    this.#reflection.follow(settings.policies, settings.listeners);
+    this.#tellPolicies();
     this.#reloads.reloaded++;
     this.#emit({ type: 'config-reloaded', at: Date.now() });
   }
@@ -344,13 +351,21 @@ export class Instance implements AsyncDisposable {
   #policiesOf(listener: ListenerSettings): readonly Policy[] {
     // Nothing of a connection whose TLS ends at the primary can be understood.
     if (listener.tls.mode === 'passthrough') return [];
-    return this.#settings.policies.filter(({ taps }) => taps.length === 0 || taps.includes(listener.name));
+    const own = this.#settings.policies.filter(
+      ({ taps }) => taps.length === 0 || taps.includes(listener.name),
+    );
+    return this.#reflection.described(own);
   }
 
   /** Puts changed policies in force; the listeners stay as they are. */
   #setPolicies(policies: readonly Policy[]): void {
     this.#settings = { ...this.#settings, policies };
-    this.#judgement.setPolicies(policies);
+    this.#tellPolicies();
+  }
+
+  /** The policies as they are now, with what servers have told of their messages. */
+  #tellPolicies(): void {
+    this.#judgement.setPolicies(this.#reflection.described(this.#settings.policies));
     for (const tap of this.#taps.values()) tap.setPolicies(this.#policiesOf(tap.settings), this.#paused());
   }
 

@@ -148,6 +148,30 @@ test('what was saved is taken up once, and not again after a change and back', (
   equal(keeper.verdict('p')?.mirrors[0]?.pairs.compared, 0);
 });
 
+function count(keeper: VerdictKeeper, policy: Policy): void {
+  keeper.add({ basis: comparisonBasis(policy), tallies: [tally('GET /a', 10)], exchanges: [] });
+}
+
+test('what was counted by descriptors waits in the store until a server has told them again', () => {
+  const settings = { files: 1, bytes: 1, timeoutMs: 1, refreshMs: 1 };
+  const protobuf = { ...DEFAULT_COMPARE.protobuf, reflection: { from: 'primary', ...settings } } as const;
+  const waiting = { ...POLICY, compare: { ...DEFAULT_COMPARE, protobuf } };
+  const told = {
+    ...waiting,
+    compare: { ...waiting.compare, protobuf: { ...protobuf, descriptors: 'AA==' } },
+  };
+  const before = open(told);
+  count(before, told);
+  const keeper = open(waiting, before.take(true).verdicts);
+  count(keeper, waiting);
+  deepEqual(keeper.take(true).verdicts, [], 'and is not written over');
+  keeper.setPolicies([told]);
+  count(keeper, waiting);
+  count(keeper, told);
+  equal(keeper.verdict('p')?.mirrors[0]?.pairs.compared, 20);
+  equal(keeper.take(true).verdicts.length, 1);
+});
+
 for (const state of ['', '{}', 'null', '{"basis":1}', '{"basis":"x","since":1,"counts":"{"}']) {
   test(`what cannot be read is left: ${state}`, () => {
     const good = open();

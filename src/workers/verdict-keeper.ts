@@ -31,6 +31,8 @@ interface KeptPolicy {
   verdict: Verdict | undefined;
   /** Something was counted since it was saved. */
   unsaved: boolean;
+  /** A server has not told its descriptors yet. */
+  readonly awaiting: boolean;
 }
 
 const MINUTE_MS = 60_000;
@@ -134,17 +136,19 @@ export class VerdictKeeper {
       if (before !== undefined) since = Math.min(since, before.since);
       states.set(mirror.name, before?.state ?? new VerdictState(optionsOf(policy, mirror)));
     }
-    return { basis, routes, states, since, verdict: undefined, unsaved: false };
+    const awaiting = awaitsDescriptors(policy);
+    return { basis, routes, states, since, verdict: undefined, unsaved: false, awaiting };
   }
 
   #restored(policy: Policy, mirror: MirrorSettings, basis: string) {
     const saved = this.#saved.find((one) => one.policy === policy.name && one.mirror === mirror.name);
     if (saved === undefined) return undefined;
-    // Once: what was counted since would be missing in it.
-    this.#saved = this.#saved.filter((one) => one !== saved);
     const where = { policy: policy.name, mirror: mirror.name };
     try {
       const state = JSON.parse(saved.state) as { readonly [key: string]: unknown };
+      // It may be what was counted by the descriptors that are still to come.
+      if (state['basis'] !== basis && awaitsDescriptors(policy)) return undefined;
+      this.#forget(saved);
       if (state['basis'] !== basis) {
         this.#options.log.info('the verdict begins anew: what is compared has changed', where);
         return undefined;
@@ -154,12 +158,18 @@ export class VerdictKeeper {
         since: Number(state['since']),
       };
     } catch (error) {
+      this.#forget(saved);
       this.#options.log.warn('the verdict begins anew: what was stored cannot be read', {
         ...where,
         error: messageOf(error),
       });
       return undefined;
     }
+  }
+
+  /** It is taken up once: what was counted since would be missing in it. */
+  #forget(saved: SavedVerdict): void {
+    this.#saved = this.#saved.filter((one) => one !== saved);
   }
 
   #addTally(basis: string, tally: PairTally): void {
@@ -201,6 +211,8 @@ export class VerdictKeeper {
   #unsaved(): readonly SavedVerdict[] {
     const all: SavedVerdict[] = [];
     for (const [policy, kept] of this.#kept) {
+      // What was counted by descriptors that are still to come must not be written over.
+      if (kept.awaiting && this.#saved.some((saved) => saved.policy === policy)) continue;
       const verdict = kept.unsaved ? this.verdict(policy) : undefined;
       if (verdict === undefined) continue;
       kept.unsaved = false;
@@ -216,6 +228,10 @@ export class VerdictKeeper {
     }
     return all;
   }
+}
+
+function awaitsDescriptors({ compare: { protobuf } }: Policy): boolean {
+  return protobuf.reflection !== undefined && protobuf.descriptors === undefined;
 }
 
 /** The same counts, by the gate of the policy as it is now. */

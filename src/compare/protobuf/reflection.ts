@@ -22,7 +22,14 @@ export interface ReflectionLimits {
 /** Why a service's answers are of no use. */
 export class ReflectionError extends Error {
   override readonly name = 'ReflectionError';
-  readonly code: 'malformed' | 'refused' | 'too_many_files' | 'too_many_bytes';
+  readonly code:
+    | 'unreachable'
+    | 'unimplemented'
+    | 'timeout'
+    | 'malformed'
+    | 'refused'
+    | 'too_many_files'
+    | 'too_many_bytes';
 
   constructor(code: ReflectionError['code'], message: string) {
     super(message);

@@ -1,13 +1,13 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import { array, assert, constantFrom, integer, property, tuple, uint8Array } from 'fast-check';
 import { PrefixedMessageReader, prefixed } from './message-reader.ts';
 
 test('messages come out as they went in, wherever the stream is cut', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(0, 1, 0x80))),
-      fc.array(fc.integer({ min: 1, max: 13 }), { minLength: 1 }),
+  assert(
+    property(
+      array(tuple(uint8Array({ maxLength: 40 }), constantFrom(0, 1, 0x80))),
+      array(integer({ min: 1, max: 13 }), { minLength: 1 }),
       (messages, cuts) => {
         const stream = Buffer.concat(messages.map(([payload, flags]) => prefixed(payload, flags)));
         const reader = new PrefixedMessageReader(40);

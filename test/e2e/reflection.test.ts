@@ -1,0 +1,71 @@
+import { deepEqual, equal, match } from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ReflectionStatus } from '../../src/model/status.ts';
+import { eventually } from '../fixtures/eventually.ts';
+import { openGrpcClient, startGrpcService } from '../fixtures/grpc-service.ts';
+import { oneTap, startUnderstudy } from '../fixtures/understudy.ts';
+import type { Understudy } from '../fixtures/understudy.ts';
+import { quickGate, verdictOf } from '../fixtures/versions.ts';
+
+const CALLS = 20;
+
+async function reflectionOf(understudy: Understudy): Promise<ReflectionStatus | undefined> {
+  return (await understudy.policy()).reflection;
+}
+
+async function callAndCompare(understudy: Understudy): Promise<readonly string[]> {
+  using client = openGrpcClient(await understudy.port());
+  for (let i = 0; i < CALLS; i++) equal((await client.call('Get', ['order'])).code, 0);
+  return eventually('every call is compared', async () => {
+    const [judged] = (await verdictOf(understudy)).mirrors;
+    return (
+      judged?.pairs.compared === CALLS &&
+      judged.findings.map(({ route, kind, path, mirrorOnly }) => `${route} ${kind} ${path} ${mirrorOnly}`)
+    );
+  });
+}
+
+test('two versions that differ in a field: what the primary tells of itself gives the field its name', async () => {
+  await using primary = await startGrpcService('same', { reflection: ['v1', 'v1alpha'] });
+  await using mirror = await startGrpcService('changed');
+  const compare = { gate: quickGate(), protobuf: { reflection: 'primary' } };
+  await using understudy = await startUnderstudy({
+    config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror', compare } }),
+  });
+  await eventually(
+    'the primary has told',
+    async () => (await reflectionOf(understudy))?.state === 'answered',
+  );
+  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.items[].price ${CALLS}`]);
+});
+
+test('a server that does not tell is a warning and a count, and fields go by their numbers', async () => {
+  await using primary = await startGrpcService('same');
+  await using mirror = await startGrpcService('changed');
+  const compare = { gate: quickGate(), protobuf: { reflection: mirror.url } };
+  await using understudy = await startUnderstudy({
+    config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror', compare } }),
+  });
+  const { state, error } = await eventually('it was asked', async () => {
+    const status = await reflectionOf(understudy);
+    return status !== undefined && status.failures > 0 && status;
+  });
+  deepEqual([state, error], ['waiting', 'it has no server reflection']);
+  match(await understudy.metrics(), /understudy_reflection_failures_total\{policy="[^"]+"\} [1-9]/);
+  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.#6.#3 ${CALLS}`]);
+});
+
+test('what was compared by numbers is not counted with what is compared by names', async () => {
+  await using primary = await startGrpcService('same');
+  await using mirror = await startGrpcService('changed');
+  const compare = { gate: quickGate(), protobuf: { reflection: { from: primary.url, timeout: '1s' } } };
+  await using understudy = await startUnderstudy({
+    config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror', compare } }),
+  });
+  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.#6.#3 ${CALLS}`]);
+  const { port } = primary;
+  await primary[Symbol.asyncDispose]();
+  await using _ = await startGrpcService('same', { reflection: ['v1'], port });
+  await eventually('it tells now', async () => (await reflectionOf(understudy))?.state === 'answered');
+  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.items[].price ${CALLS}`]);
+});
