@@ -1,4 +1,4 @@
-import type { Counts } from '../kit/counts.ts';
+import { zeroCounts } from '../kit/counts.ts';
 import type { CaptureHandler } from '../wire/pcap/frame.ts';
 
 /** Where a source's packets go. All bytes are views, valid during the call only. Nothing of it may throw. */
@@ -30,19 +30,33 @@ export interface CaptureSourceCounts {
   /** Packets that came, and their bytes as captured. */
   packets: number;
   bytes: number;
-  readonly lost: Counts<CaptureLoss>;
+  readonly lost: Record<CaptureLoss, number>;
   /** Times a program or connection was started again. */
   restarts: number;
 }
 
-/** Something that packets come from. Reading never waits for anything but the sink's own calls. */
+/**
+ * Something that packets come from. Reading waits for nothing but the sink's own calls, and for `resume`.
+ *
+ * A patient source can be asked to wait: the bytes of a file stay where they are, and a pipe makes its writer wait (`ssh`,
+ * `cat`; a capture program at its other end will lose packets then, and count them itself). What is live comes when it comes.
+ */
 export interface CaptureSource extends AsyncDisposable {
   /**
    * Begins. Resolves when packets can come: the interface is open, the socket bound.
    * @throws UserError when it cannot be had: no such interface, no rights, no program, no such file
    */
   start(sink: CaptureSink): Promise<void>;
+  /** Whether it can wait without losing anything. */
+  readonly patient: boolean;
+  /** Asks a patient source to give no more packets, after those that it is giving now; of others it asks nothing. */
+  pause(): void;
+  resume(): void;
   /** What it reads, in words for people: `eth1 in namespace m3, by dumpcap`. */
   readonly description: string;
   readonly counts: CaptureSourceCounts;
+}
+
+export function createSourceCounts(): CaptureSourceCounts {
+  return { packets: 0, bytes: 0, lost: zeroCounts(CAPTURE_LOSSES), restarts: 0 };
 }

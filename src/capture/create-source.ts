@@ -1,0 +1,33 @@
+import type { Clock } from '../kit/clock.ts';
+import { systemClock } from '../kit/clock.ts';
+import { UserError } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import { silentLogger } from '../kit/log.ts';
+import type { CaptureSourceSettings } from '../model/capture.ts';
+import { FileSource } from './file-source.ts';
+import type { CaptureSource } from './source.ts';
+
+export interface CaptureSourceOptions {
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Told what its owner should know: smaller buffers than asked for, programs started again. Default: silent. */
+  readonly log?: Logger;
+}
+
+/** Makes a source for its settings; nothing is opened before its `start`. */
+export function createCaptureSource(
+  settings: CaptureSourceSettings,
+  options: CaptureSourceOptions = {},
+): CaptureSource {
+  const { clock = systemClock, log = silentLogger } = options;
+  switch (settings.kind) {
+    case 'file':
+      return new FileSource(settings, clock);
+    case 'interface':
+    case 'vxlan':
+    case 'geneve':
+    case 'pcap-over-ip':
+      log.debug('no such source yet');
+      throw new UserError(`a source of the kind ${settings.kind} is not there yet`, { code: 'unavailable' });
+  }
+}
