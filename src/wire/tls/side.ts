@@ -173,6 +173,9 @@ export class TlsSide implements RecordSink {
   }
 
   #open12(record: Uint8Array): Taken {
+    // A renegotiation (RFC 5246 §7.1) has secrets of its own.
+    if (record[0] === RECORD.changeCipherSpec && this.#host.session.cipherOf(this.#direction) === undefined)
+      return this.#block();
     const content = this.#protection.open(record);
     if (content !== undefined) return this.#dispatch(record, content);
     this.#host.opaque('undecryptable');
@@ -257,9 +260,7 @@ export class TlsSide implements RecordSink {
       this.#messages.write(content, 0, end);
       if (session.early !== before) return 'yield';
     } else if (type === RECORD.alert && content[1] === CLOSE_NOTIFY) this.#close(this.#micros);
-    else if (type === RECORD.changeCipherSpec && !session.tls13 && !this.#protection.changeCipher())
-      // A renegotiation (RFC 5246 §7.1) under secrets that are not there.
-      this.#host.opaque('no_keys');
+    else if (type === RECORD.changeCipherSpec && !session.tls13) this.#protection.changeCipher();
     return 'next';
   }
 

@@ -74,6 +74,16 @@ test('a client certificate and a HelloRetryRequest are nothing special', async (
   }
 });
 
+test('handshakes in the middle of a connection', async () => {
+  const { pieces, keyLog } = await talkOf({ maxVersion: 'TLSv1.2', renegotiate: true });
+  assert.equal(keyLog.match(/CLIENT_RANDOM/g)?.length, 3);
+  const tls = new ReadTls(keyLogOf(keyLog)).read(pieces);
+  assert.deepEqual([tls.plaintext, tls.reason], [PLAINTEXT, undefined]);
+  const first = keyLog.slice(0, keyLog.indexOf('\n'));
+  const rest = new ReadTls(keyLogOf(first)).read(pieces);
+  assert.equal(rest.reason, 'no_keys');
+});
+
 test('records in pieces of any size', async () => {
   for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
     const { pieces, keyLog } = await talkOf({ maxVersion, answer: LONG_ANSWER });
