@@ -81,6 +81,8 @@ test('handshakes in the middle of a connection', async () => {
   assert.deepEqual([tls.plaintext, tls.reason], [PLAINTEXT, undefined]);
   const first = keyLog.slice(0, keyLog.indexOf('\n'));
   const rest = new ReadTls(keyLogOf(first)).read(pieces);
+  assert.deepEqual([rest.reason, rest.stream.waits], [undefined, true]);
+  rest.stream.expire();
   assert.equal(rest.reason, 'no_keys');
 });
 
