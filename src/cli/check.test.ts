@@ -81,7 +81,7 @@ const REQUEST = ['--config', GOOD, '--header', 'x-env: prod', '--source', '10.1.
 test('says what would be done with a request, and why', async () => {
   const copied = await check(...REQUEST, '--request', 'GET /api/orders');
   equal(copied.code, 0);
-  match(copied.out, /policy orders-v2, listener orders: copied/);
+  match(copied.out, /policy orders-v2, tap orders: copied/);
   const held = await check(...REQUEST, '--request', 'POST /api/orders');
   match(held.out, /not copied: unsafe_method/);
   const other = await check('--config', GOOD, '--request', 'GET /api/orders', '--source', '10.1.2.3');
@@ -102,7 +102,7 @@ const wrong: readonly (readonly [args: readonly string[], err: RegExp])[] = [
   [['--request', 'nonsense'], /--request: "nonsense" is not a request/],
   [['--request', 'GET /', '--header', 'nonsense'], /--header: "nonsense" is not a header/],
   [['--request', 'GET /', '--source', '10.0.0.256'], /--source: "10\.0\.0\.256" is not an IP address/],
-  [['--request', 'GET /', '--tap', 'none'], /--tap: there is no listener "none"/],
+  [['--request', 'GET /', '--tap', 'none'], /--tap: there is no tap "none"/],
 ];
 for (const [args, err] of wrong) {
   test(`refuses ${args.join(' ')}`, async () => {

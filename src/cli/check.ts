@@ -1,3 +1,4 @@
+import { sourceText } from '../config/capture-text.ts';
 import { parseCheckRequest } from '../config/check-request.ts';
 import { compareText } from '../config/compare-text.ts';
 import { renderCheck } from '../config/check-text.ts';
@@ -14,7 +15,8 @@ import { CONFIG_OPTIONS, configFlags } from './config-options.ts';
 export const check: Command = {
   name: 'check',
   summary: 'Validate a configuration, and say what it would do with a request',
-  usage: '(--config FILE | --listen ADDRESS --primary URL …) [--request REQUEST [--header HEADER]…]',
+  usage:
+    '(--config FILE | --listen ADDRESS --primary URL … | --capture SOURCE …) [--request REQUEST [--header HEADER]…]',
   description:
     'Prints everything that is wrong with a configuration, each with its line and how to mend it. With --request it says for every policy whether such a request would be copied, and why. Starts nothing and connects to nothing.',
   options: [
@@ -23,7 +25,7 @@ export const check: Command = {
     { name: 'header', value: 'HEADER', help: "a header of the request: 'x-env: prod'", many: true },
     { name: 'source', value: 'IP', help: 'address of the client' },
     { name: 'principal', value: 'NAME', help: "identity from the client's certificate" },
-    { name: 'tap', value: 'NAME', help: 'listener that it comes in on' },
+    { name: 'tap', value: 'NAME', help: 'listener or capture that it comes in on' },
     { name: 'json', help: 'print one line of JSON' },
   ],
   examples: [
@@ -81,11 +83,18 @@ function print({ out }: Context, value: object): void {
   out.write(`${JSON.stringify(value)}\n`);
 }
 
-function overview({ listeners, policies, admin, store }: Settings): string {
+function overview({ listeners, captures, policies, admin, store }: Settings): string {
   const lines = ['OK'];
   for (const { name, listen, primary } of listeners) {
     lines.push(
       `listener ${name}: ${addressText(listen)} → ${primary.endpoints.map(({ url }) => url).join(', ')}`,
+    );
+  }
+  for (const { name, source, keyLog, output } of captures) {
+    lines.push(
+      `capture ${name}: ${sourceText(source)}` +
+        (keyLog === undefined ? '' : `; TLS by ${keyLog}`) +
+        (output === undefined ? '' : `; given out on ${addressText(output)}`),
     );
   }
   for (const policy of policies) {

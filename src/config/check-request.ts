@@ -11,7 +11,7 @@ export interface CheckRequest {
   readonly sourceIp: string;
   /** Identity from the client's certificate. */
   readonly principal: string | undefined;
-  /** The listener it comes in on; undefined: for each policy one that the policy takes from. */
+  /** The listener or capture it comes in on; undefined: for each policy one that the policy takes from. */
   readonly tap: string | undefined;
   /** Length of its body; 0 without one. */
   readonly bodyBytes: number;

@@ -21,7 +21,7 @@ export function renderCheck(result: CheckResult, settings: Settings): string {
 
 function renderPolicy(check: PolicyCheck, policy: Policy): string {
   const { outcome, explanation } = check;
-  const lines = [`policy ${check.policy}, listener ${check.tap || 'none'}: ${outcomeText(outcome, policy)}`];
+  const lines = [`policy ${check.policy}, tap ${check.tap || 'none'}: ${outcomeText(outcome, policy)}`];
   if (!explanation.tap.holds) lines.push(`  ✗ its taps are ${policy.taps.join(', ')}`);
   if (explanation.matches.length === 0) lines.push('  ✓ it has no matches, so it takes everything');
   for (const [index, match] of explanation.matches.entries()) {

@@ -140,17 +140,17 @@ function render(written: WrittenRequest): string {
 
 test('the text shows what was decided and why, and no secrets', () => {
   const copied = render({ request: '/api/x', headers: ['x-env: prod', `x-user: ${outside}`] });
-  assert.match(copied, /^policy v2, listener orders: copied$/m);
+  assert.match(copied, /^policy v2, tap orders: copied$/m);
   assert.match(copied, /^ {2}✓ matches\[0\]/m);
   assert.match(copied, /^ {2}✗ matches\[1\]$/m);
   assert.match(copied, /path: PathPrefix \/api\/v1; the request has \/api\/x/);
   assert.match(copied, /→ mirror v2 at http:\/\/orders-v2:3000/);
   assert.match(copied, /headers set: authorization/);
   assert.match(copied, /JSON fields redacted: a\.b/);
-  assert.match(copied, /policy some, listener orders: not copied: not_sampled/);
+  assert.match(copied, /policy some, tap orders: not copied: not_sampled/);
   assert.match(copied, /header x-user u\d+ stands at [\d.]+ %, the share ends at 50 %/);
-  assert.match(copied, /policy chance, listener orders: copied by chance, 0\.01 % of the time/);
-  assert.match(copied, /policy unseen, listener opaque: not copied: the listener passes TLS through/);
+  assert.match(copied, /policy chance, tap orders: copied by chance, 0\.01 % of the time/);
+  assert.match(copied, /policy unseen, tap opaque: not copied: the listener passes TLS through/);
   assert.doesNotMatch(copied, /hunter2/);
   assert.match(render({ request: '/api/healthz' }), /✗ exclude\[0\] holds/);
 });
@@ -181,6 +181,6 @@ for (const [written, where] of [
 test('refuses a listener that is not there', () => {
   assert.throws(
     () => checkRequest(settings, parseCheckRequest({ request: '/', tap: 'x' })),
-    /no listener "x"/,
+    /no tap "x"/,
   );
 });

@@ -6,6 +6,7 @@ import { safeRequest } from '../model/method.ts';
 import type { MirrorSettings, Policy } from '../model/policy.ts';
 import { sampleKey, samplePlace } from '../model/sample.ts';
 import type { SampleKey } from '../model/sample.ts';
+import type { CaptureSettings } from '../model/capture.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
 import type { CheckRequest } from './check-request.ts';
 
@@ -18,7 +19,7 @@ export interface CheckResult {
 
 export interface PolicyCheck {
   readonly policy: string;
-  /** The listener that the request is taken to come in on. */
+  /** The listener or capture that the request is taken to come in on. */
   readonly tap: string;
   readonly outcome: CheckOutcome;
   readonly explanation: Explanation;
@@ -68,30 +69,30 @@ export type CopyPreview = (
  * @throws UserError when the request names a listener that is not there
  */
 export function checkRequest(settings: Settings, request: CheckRequest, preview?: CopyPreview): CheckResult {
-  const { listeners, policies } = settings;
-  if (request.tap !== undefined && !listeners.some(({ name }) => name === request.tap)) {
-    throw new UserError(`there is no listener "${request.tap}"`, {
+  const { listeners, captures, policies } = settings;
+  const taps = [...listeners, ...captures];
+  if (request.tap !== undefined && !taps.some(({ name }) => name === request.tap)) {
+    throw new UserError(`there is no tap "${request.tap}"`, {
       where: '--tap',
-      hint: `the listeners are ${listeners.map(({ name }) => name).join(', ')}`,
+      hint: `the taps are ${taps.map(({ name }) => name).join(', ')}`,
     });
   }
   return {
     method: request.head.method,
     target: request.head.target,
-    policies: policies.map((policy) =>
-      checkPolicy(policy, listenerOf(policy, request, listeners), request, preview),
-    ),
+    policies: policies.map((policy) => checkPolicy(policy, tapOf(policy, request, taps), request, preview)),
   };
 }
 
 function checkPolicy(
   policy: Policy,
-  listener: ListenerSettings | undefined,
+  tap: ListenerSettings | CaptureSettings | undefined,
   request: CheckRequest,
   preview: CopyPreview | undefined,
 ): PolicyCheck {
   const { head } = request;
-  const connection = connectionOf(listener, request);
+  const listener = tap !== undefined && 'listen' in tap ? tap : undefined;
+  const connection = connectionOf(tap?.name, listener, request);
   const explanation = explain(policy, head, connection);
   const sample = checkSample(policy, head, connection);
   const seen = listener?.tls.mode !== 'passthrough';
@@ -146,19 +147,23 @@ function checkSample({ fraction, sampleBy }: Policy, head: RequestHead, connecti
   };
 }
 
-function listenerOf(
+function tapOf<Tap extends { readonly name: string }>(
   policy: Policy,
   { tap }: CheckRequest,
-  listeners: readonly ListenerSettings[],
-): ListenerSettings | undefined {
-  if (tap !== undefined) return listeners.find(({ name }) => name === tap);
-  return listeners.find(({ name }) => policy.taps.length === 0 || policy.taps.includes(name));
+  taps: readonly Tap[],
+): Tap | undefined {
+  if (tap !== undefined) return taps.find(({ name }) => name === tap);
+  return taps.find(({ name }) => policy.taps.length === 0 || policy.taps.includes(name));
 }
 
-function connectionOf(listener: ListenerSettings | undefined, request: CheckRequest): Connection {
+function connectionOf(
+  tap: string | undefined,
+  listener: ListenerSettings | undefined,
+  request: CheckRequest,
+): Connection {
   const listen = listener?.listen;
   return {
-    tap: listener?.name ?? '',
+    tap: tap ?? '',
     id: 0,
     source: { ip: request.sourceIp, port: 0 },
     destination: listen?.kind === 'tcp' ? { ip: listen.host, port: listen.port } : { ip: '', port: 0 },

@@ -192,3 +192,51 @@ test('an empty variable counts as not set', () => {
   assert.equal(settings.admin.token, undefined);
   assert.equal(settings.log.level, 'info');
 });
+
+test('captures need no listener, and their flags say where they come from', () => {
+  const { settings } = settingsFromFlags(
+    {
+      capture: ['eth0', 'old.pcap'],
+      captureFilter: 'port 80',
+      namespace: 'blue',
+      serverPorts: '80,8080',
+      keyLog: 'keys.log',
+      captureOutput: '127.0.0.1:0',
+    },
+    {},
+    '/etc/understudy',
+  );
+  assert.deepEqual(settings.listeners, []);
+  const [eth0, old] = settings.captures;
+  assert.equal(eth0?.name, 'capture');
+  assert.ok(eth0?.source.kind === 'interface' && eth0.source.filter === 'port 80');
+  assert.equal(eth0.source.namespace, 'blue');
+  assert.deepEqual(eth0.serverPorts, [80, 8080]);
+  assert.equal(eth0.keyLog, '/etc/understudy/keys.log');
+  assert.ok(eth0.output !== undefined && old?.output === undefined);
+  assert.deepEqual(old?.source, {
+    kind: 'file',
+    path: '/etc/understudy/old.pcap',
+    follow: false,
+    pace: 'fast',
+  });
+});
+
+const refused: readonly (readonly [flags: Parameters<typeof settingsFromFlags>[0], message: RegExp])[] = [
+  [{ capture: ['a.pcap'], captureFilter: 'port 80' }, /--capture-filter: .*filter is for interface/],
+  [{ keyLog: 'k', listen: ':1', primary: ['http://a'] }, /--key-log: needs --capture/],
+  [{ capture: ['eth0'], control: 'http://a' }, /--control: needs --mirror/],
+  [{ capture: ['eth0'], listen: ':8080' }, /--primary: is missing/],
+  [{ capture: ['vxlan://nowhere:x'] }, /--capture: .*is not a port/],
+  [{ capture: ['eth0'], serverPorts: '80,http' }, /--server-ports: .*an integer is wanted/],
+];
+for (const [flags, message] of refused) {
+  test(`refuses ${JSON.stringify(flags)}`, () =>
+    assert.throws(
+      () => settingsFromFlags(flags, {}, '/'),
+      (error: Error) => {
+        assert.match(`${error.message} ${String((error as { hint?: string }).hint)}`, message);
+        return true;
+      },
+    ));
+}

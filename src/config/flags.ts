@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { writtenSource } from './capture-text.ts';
 import type { Origin } from './flag-source.ts';
 import { flagSource } from './flag-source.ts';
 import { loadConfig, put, validate } from './load.ts';
@@ -17,6 +18,17 @@ export interface ConfigFlags {
   /** `URL` or `name=URL`. */
   readonly mirror?: readonly string[] | undefined;
   readonly control?: string | undefined;
+  /** Where packets come from: see `writtenSource`. */
+  readonly capture?: readonly string[] | undefined;
+  /** BPF filter of interfaces. */
+  readonly captureFilter?: string | undefined;
+  /** Network namespace of interfaces. */
+  readonly namespace?: string | undefined;
+  /** Numbers with commas between. */
+  readonly serverPorts?: string | undefined;
+  readonly keyLog?: string | undefined;
+  /** Address where decoded traffic is given out. */
+  readonly captureOutput?: string | undefined;
   readonly percent?: string | undefined;
   readonly sampleBy?: string | undefined;
   readonly writes?: string | undefined;
@@ -38,6 +50,12 @@ const FLAG_NAMES: Readonly<Record<QuickStartFlag, string>> = {
   primary: '--primary',
   mirror: '--mirror',
   control: '--control',
+  capture: '--capture',
+  captureFilter: '--capture-filter',
+  namespace: '--namespace',
+  serverPorts: '--server-ports',
+  keyLog: '--key-log',
+  captureOutput: '--capture-output',
   percent: '--percent',
   sampleBy: '--sample-by',
   writes: '--writes',
@@ -45,7 +63,12 @@ const FLAG_NAMES: Readonly<Record<QuickStartFlag, string>> = {
 };
 
 /** What the quick start calls the things that a file would name. */
-const QUICK_START_NAMES = { listener: 'main', policy: 'main', mirror: 'mirror' } as const;
+const QUICK_START_NAMES = { listener: 'main', policy: 'main', mirror: 'mirror', capture: 'capture' } as const;
+
+/** Flags that say more about captures. */
+const CAPTURE_FLAGS = ['captureFilter', 'namespace', 'serverPorts', 'keyLog', 'captureOutput'] as const;
+/** Flags that say more about copies. */
+const COPY_FLAGS = ['control', 'percent', 'sampleBy', 'writes', 'ignore'] as const;
 
 const FORMATS: ReadonlySet<string> = new Set(['auto', 'json', 'text']);
 
@@ -117,16 +140,7 @@ function refuseBoth(flags: ConfigFlags): void {
 }
 
 function quickStartFlagsOf(flags: ConfigFlags): readonly QuickStartFlag[] {
-  const names: readonly QuickStartFlag[] = [
-    'listen',
-    'primary',
-    'mirror',
-    'control',
-    'percent',
-    'sampleBy',
-    'writes',
-    'ignore',
-  ];
+  const names = Object.keys(FLAG_NAMES) as readonly QuickStartFlag[];
   return names.filter((flag) => {
     const value = flags[flag];
     return value !== undefined && value.length > 0;
@@ -144,6 +158,7 @@ function quickStart(flags: ConfigFlags): Written {
   const { listen, primary = [], mirror = [], control, percent, sampleBy, writes, ignore = [] } = flags;
   const { listener: name, policy: policyName } = QUICK_START_NAMES;
   const listener = { name, listen, primary: { endpoints: primary } };
+  const captures = capturesOf(flags);
   const policy = {
     name: policyName,
     mirrors: mirror.map(mirrorOf),
@@ -154,8 +169,13 @@ function quickStart(flags: ConfigFlags): Written {
     ...(ignore.length === 0 ? {} : { compare: { ignore } }),
   };
   return {
-    value: { listeners: [listener], policies: mirror.length === 0 ? [] : [policy] },
+    value: {
+      listeners: listen === undefined && primary.length === 0 ? [] : [listener],
+      captures: captures.map(({ section }) => section),
+      policies: mirror.length === 0 ? [] : [policy],
+    },
     origins: [
+      ...captures.flatMap(({ origins }) => origins),
       { path: ['listeners', 0, 'listen'], name: FLAG_NAMES.listen },
       { path: ['listeners', 0, 'primary'], name: FLAG_NAMES.primary },
       { path: ['policies', 0, 'mirrors'], name: FLAG_NAMES.mirror },
@@ -169,6 +189,40 @@ function quickStart(flags: ConfigFlags): Written {
   };
 }
 
+/** A capture as a file would hold it, and which flags its parts come from. */
+function capturesOf(flags: ConfigFlags): readonly {
+  readonly section: Readonly<Record<string, unknown>>;
+  readonly origins: readonly Origin[];
+}[] {
+  const { capture = [], captureFilter, namespace, serverPorts, keyLog, captureOutput } = flags;
+  const sources = capture.map(writtenSource);
+  const interfaces = sources.some(({ key }) => key === 'interface');
+  return sources.map(({ key, value }, index) => {
+    // Where none is an interface, it is for the schema to say that these need one.
+    const takesFilter = key === 'interface' || !interfaces;
+    const path = ['captures', index];
+    return {
+      section: {
+        name: index === 0 ? QUICK_START_NAMES.capture : `${QUICK_START_NAMES.capture}-${index + 1}`,
+        [key]: value,
+        ...(captureFilter === undefined || !takesFilter ? {} : { filter: captureFilter }),
+        ...(namespace === undefined || !takesFilter ? {} : { namespace }),
+        ...(serverPorts === undefined ? {} : { serverPorts: serverPorts.split(',').map(numberOf) }),
+        ...(keyLog === undefined ? {} : { keyLog }),
+        ...(captureOutput === undefined || index > 0 ? {} : { output: captureOutput }),
+      },
+      origins: [
+        { path, name: FLAG_NAMES.capture },
+        { path: [...path, 'filter'], name: FLAG_NAMES.captureFilter },
+        { path: [...path, 'namespace'], name: FLAG_NAMES.namespace },
+        { path: [...path, 'serverPorts'], name: FLAG_NAMES.serverPorts },
+        { path: [...path, 'keyLog'], name: FLAG_NAMES.keyLog },
+        { path: [...path, 'output'], name: FLAG_NAMES.captureOutput },
+      ],
+    };
+  });
+}
+
 function requireFlags(flags: ConfigFlags): void {
   const problems: Problem[] = [];
   const given = quickStartFlagsOf(flags);
@@ -176,18 +230,28 @@ function requireFlags(flags: ConfigFlags): void {
     const hint =
       'understudy run --listen 127.0.0.1:8080 --primary http://127.0.0.1:3000 --mirror http://127.0.0.1:3001';
     throw new ConfigError('the command line', [
-      problem('the command line', 'neither --config nor --listen and --primary are given', hint),
+      problem(
+        'the command line',
+        'neither --config nor --listen and --primary nor --capture are given',
+        hint,
+      ),
     ]);
   }
-  if (!given.includes('listen'))
+  const captures = given.includes('capture');
+  const listens = given.includes('listen') || given.includes('primary');
+  if (!captures) {
+    for (const flag of CAPTURE_FLAGS.filter((one) => given.includes(one)))
+      problems.push(problem(FLAG_NAMES[flag], 'needs --capture', 'where packets come from: --capture eth0'));
+  }
+  if ((!captures || listens) && !given.includes('listen'))
     problems.push(problem('--listen', 'is missing', 'where clients connect: --listen 127.0.0.1:8080'));
-  if (!given.includes('primary')) {
+  if ((!captures || listens) && !given.includes('primary')) {
     problems.push(
       problem('--primary', 'is missing', 'the service that answers users: --primary http://127.0.0.1:3000'),
     );
   }
   if (!given.includes('mirror')) {
-    for (const flag of given.filter((one) => one !== 'listen' && one !== 'primary')) {
+    for (const flag of COPY_FLAGS.filter((one) => given.includes(one))) {
       problems.push(
         problem(FLAG_NAMES[flag], 'needs --mirror', 'where copies go: --mirror http://127.0.0.1:3001'),
       );

@@ -1,4 +1,5 @@
 import { addressText } from '../model/address.ts';
+import type { CaptureSettings } from '../model/capture.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
 import { compareWarnings } from './compare-warnings.ts';
@@ -15,11 +16,11 @@ export interface Warning {
 
 /** What is allowed and probably not meant. */
 export function warningsOf(settings: Settings, source: Source): readonly Problem[] {
-  const { listeners, policies } = settings;
+  const { listeners, captures, policies } = settings;
   return [
     ...tokenWarnings(source),
     ...listeners.flatMap(listenerWarnings),
-    ...policies.flatMap((policy, index) => policyWarnings(policy, index, listeners)),
+    ...policies.flatMap((policy, index) => policyWarnings(policy, index, listeners, captures)),
   ].map(({ path, message, hint }) => ({
     severity: 'warning',
     path: pathText(path),
@@ -52,6 +53,7 @@ function policyWarnings(
   policy: Policy,
   index: number,
   listeners: readonly ListenerSettings[],
+  captures: readonly CaptureSettings[],
 ): readonly Warning[] {
   const path = ['policies', index];
   const warnings: Warning[] = [];
@@ -69,8 +71,10 @@ function policyWarnings(
       hint: 'give the address of another service',
     });
   }
-  const taps = listeners.filter(({ name }) => policy.taps.length === 0 || policy.taps.includes(name));
-  if (taps.every(({ tls }) => tls.mode === 'passthrough')) {
+  const isOwn = ({ name }: { readonly name: string }): boolean =>
+    policy.taps.length === 0 || policy.taps.includes(name);
+  const taps = listeners.filter(isOwn);
+  if (!captures.some(isOwn) && taps.every(({ tls }) => tls.mode === 'passthrough')) {
     warnings.push({
       path,
       message: 'nothing will be copied: the TLS of its listeners is passed through',
