@@ -93,7 +93,7 @@ function read({ file, exchanges }: Capture, layers: 'pcap' | 'packets' | 'tcp' |
     limits: { headBytes: 65_536, trailerBytes: 8192 },
     connections: 65_536,
     idPrefix: 'b',
-    answers: { skip: () => {}, giveUp: () => {} },
+    answers: { skip: () => {}, giveUp: () => {}, spare: () => {} },
   });
   const silent = { open() {}, data: () => void sum++, gap() {}, end() {}, close() {}, leave() {} };
   const tcp = new TcpReassembler(layers === 'exchanges' ? new CapturedEvents('bench', observer) : silent);

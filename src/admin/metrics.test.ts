@@ -42,7 +42,7 @@ const cases: readonly (readonly [series: string, value: number])[] = [
   ['understudy_live_bytes_total{tap="orders",direction="out"}', 480_000],
   ['understudy_tape_dropped_bytes_total{tap="orders"}', 0],
   ['understudy_observer_restarts_total{tap="orders"}', 1],
-  ['understudy_unfollowed_connections_total{tap="orders",reason="opaque_http2"}', 2],
+  ['understudy_unfollowed_connections_total{tap="orders",reason="opaque_tls"}', 2],
   ['understudy_http2_faults_total{tap="orders",fault="rapid_reset"}', 1],
   ['understudy_http2_faults_total{tap="orders",fault="gap"}', 0],
   ['understudy_requests_total{tap="orders",protocol="http2"}', 0],

@@ -72,6 +72,7 @@ function setTap(registry: MetricRegistry, status: TapStatus): void {
   setEach(registry.metric(METRICS.unfollowed), { tap }, 'reason', status.unfollowed);
   setEach(registry.metric(METRICS.http2Faults), { tap }, 'fault', status.http2Faults);
   set(METRICS.resynchronised, status.resynchronised);
+  set(METRICS.unreadableHeads, status.unreadableHeads);
   set(
     METRICS.observerRestarts,
     status.observers.reduce((sum, observer) => sum + observer.restarts, 0),

@@ -67,6 +67,7 @@ export const tapSchema = z.strictObject({
   incomplete: counts(INCOMPLETE_REASONS),
   http2Faults: counts(HTTP2_FAULT_REASONS),
   resynchronised: count,
+  unreadableHeads: count,
 });
 
 const mirrorSchema = z.strictObject({
@@ -103,7 +104,6 @@ export const policySchema = z.strictObject({
   sampled: count,
   mirrors: z.array(mirrorSchema),
   control: mirrorSchema.optional(),
-});
   reflection: z
     .strictObject({
       state: z.enum(['waiting', 'answered']),
@@ -112,6 +112,7 @@ export const policySchema = z.strictObject({
       error: z.string().optional(),
     })
     .optional(),
+});
 
 /** What may be sent with `pause`. */
 export const pauseSchema = z.strictObject({

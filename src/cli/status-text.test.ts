@@ -23,7 +23,7 @@ policy orders-v2: 110 matched, 110 in the sample
     answers: 85 2xx, 3 5xx; failed: 2 (timeout 2)
 pairs: 80 same, 7 different, 1 incomplete
 4,096 bytes were not seen: the tape was full
-connections relayed whose requests were not all seen: 2 (opaque_http2 2)
+connections relayed whose requests were not all seen: 2 (opaque_tls 2)
 observers replaced: 1
 `,
   );

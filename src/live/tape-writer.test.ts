@@ -8,6 +8,7 @@ import {
   createTape,
   FROM_CLIENT,
   FROM_PRIMARY,
+  LEAVING,
   viewTape,
 } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
@@ -153,7 +154,7 @@ test('a connection that the observer gave up is not taken in again', () => {
   writer.data(track, FROM_PRIMARY, new Uint8Array(1), 0);
   writer.data(track, FROM_CLIENT, new Uint8Array(1), 0);
   assert.deepEqual(read(), [`open ${track.id}`]);
-  assert.equal(views.answers[0 * ANSWER_WORDS + ANSWER.giveUp], 1);
+  assert.equal(views.answers[0 * ANSWER_WORDS + ANSWER.leaving], LEAVING.forGood);
 });
 
 test('on a new tape a connection is taken in at the next turn, whatever its predecessor had heard', () => {

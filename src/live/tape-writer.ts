@@ -5,9 +5,11 @@ import {
   CONTROL,
   COUNTER,
   encodeOpenNote,
+  FILL,
   FROM_CLIENT,
   FROM_PRIMARY,
   KIND,
+  LEAVING,
   RECORD_HEADER_BYTES,
   RESERVED_BYTES,
   SKIP_FOREVER,
@@ -56,12 +58,6 @@ export function forgetTape(track: TapeTrack, lastDirection: Direction): void {
 
 const START: OpenNote['offsets'] = [0, 0];
 
-/** Fill of the ring above which whole connections are left out: none at the first share, all at the second. */
-const SHED_FROM = 0.5;
-const SHED_ALL = 0.9;
-/** Fill below which connections that were left out are taken in again. */
-const TAKE_IN_BELOW = 0.25;
-
 /**
  * The producer's side of a tape. Nothing here waits: what finds no room is dropped and counted, and the observer learns
  * the exact number of bytes as soon as a record fits again. Before it comes to that, whole connections are left out,
@@ -96,7 +92,7 @@ export class TapeWriter {
     Atomics.store(answers, base + ANSWER.owner, track.id | 0);
     Atomics.store(answers, base + ANSWER.skipFromClient, 0);
     Atomics.store(answers, base + ANSWER.skipFromPrimary, 0);
-    Atomics.store(answers, base + ANSWER.giveUp, 0);
+    Atomics.store(answers, base + ANSWER.leaving, LEAVING.any);
     if (this.#sheds(track)) {
       this.#count(COUNTER.leftOut, 1);
       return;
@@ -174,15 +170,15 @@ export class TapeWriter {
 
   /** Begins to tape a connection at a turn from answer to request, where a request most likely begins. */
   #takeIn(track: TapeTrack, before: number, micros: number): boolean {
-    if (this.#fill() > TAKE_IN_BELOW) return false;
+    if (this.#fill() > FILL.takeInBelow) return false;
     const base = track.slot * ANSWER_WORDS;
     const { answers } = this.#views;
     if (answers[base + ANSWER.owner] !== (track.id | 0)) {
       // The tape is a new one: this connection was opened on its predecessor.
-      answers[base + ANSWER.giveUp] = 0;
+      answers[base + ANSWER.leaving] = LEAVING.any;
       answers[base + ANSWER.owner] = track.id | 0;
     }
-    if (answers[base + ANSWER.giveUp] !== 0) return false;
+    if (answers[base + ANSWER.leaving] === LEAVING.forGood) return false;
     answers[base + ANSWER.skipFromClient] = 0;
     answers[base + ANSWER.skipFromPrimary] = 0;
     track.taped = this.#openRecord(track, micros, 1, [before, track.offset[FROM_PRIMARY]]);
@@ -201,8 +197,13 @@ export class TapeWriter {
 
   #sheds(track: TapeTrack): boolean {
     const fill = ((this.#head - this.#tail) >>> 0) / this.#ringBytes;
-    if (fill < SHED_FROM) return false;
-    const share = (this.#fill() - SHED_FROM) / (SHED_ALL - SHED_FROM);
+    if (fill < FILL.leave[0]) return false;
+    const base = track.slot * ANSWER_WORDS;
+    const { answers } = this.#views;
+    const isLast =
+      answers[base + ANSWER.leaving] === LEAVING.last && answers[base + ANSWER.owner] === (track.id | 0);
+    const [none, all] = isLast ? FILL.leaveLast : FILL.leave;
+    const share = (this.#fill() - none) / (all - none);
     return share > 0 && mix32(track.id) < share * 2 ** 32;
   }
 

@@ -83,6 +83,8 @@ export const NOT_MIRRORED_REASONS = [
   'body_too_large',
   'ambiguous',
   'tape_gap',
+  /** The observer did not have the time. */
+  'overload',
   'paused',
   'loop',
   'upgrade',

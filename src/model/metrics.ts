@@ -64,12 +64,17 @@ export const METRICS = {
   ),
   http2Faults: counter(
     'understudy_http2_faults_total',
-    'HTTP/2 connections that were given up, by what was found in them; their bytes are relayed all the same.',
+    'HTTP/2 connections that were given up, or taken up again (gap), by what was found; their bytes are relayed all the same.',
     ['tap', 'fault'],
   ),
   resynchronised: counter(
     'understudy_resynchronised_total',
     'Times a connection was taken up again after a loss on the tape.',
+    ['tap'],
+  ),
+  unreadableHeads: counter(
+    'understudy_http2_unreadable_heads_total',
+    'HTTP/2 header blocks that cannot be read because they name fields that were lost on the tape.',
     ['tap'],
   ),
   observerRestarts: counter('understudy_observer_restarts_total', 'Observers that had to be replaced.', [
@@ -93,11 +98,6 @@ export const METRICS = {
   policySampled: counter('understudy_policy_sampled_total', 'Matched requests that were in the sample.', [
     'policy',
   ]),
-  mirrored: counter('understudy_mirrored_total', 'Copies that were sent.', ['policy', 'mirror']),
-  notMirrored: counter(
-    'understudy_not_mirrored_total',
-    'Live requests that were not copied, by reason; unsafe_method are writes held back by "writes: hold".',
-    ['policy', 'mirror', 'reason'],
   reflectionAnswered: gauge(
     'understudy_reflection_answered',
     '1 when a server has told its descriptors to a policy that asks for them, 0 until then.',
@@ -108,6 +108,11 @@ export const METRICS = {
     'Times that a server was asked for its descriptors and gave none that can be used.',
     ['policy'],
   ),
+  mirrored: counter('understudy_mirrored_total', 'Copies that were sent.', ['policy', 'mirror']),
+  notMirrored: counter(
+    'understudy_not_mirrored_total',
+    'Live requests that were not copied, by reason; unsafe_method are writes held back by "writes: hold".',
+    ['policy', 'mirror', 'reason'],
   ),
   mirrorResponses: counter(
     'understudy_mirror_responses_total',

@@ -60,10 +60,12 @@ export interface TapStatus {
   readonly requests: { readonly http1: number; readonly http2: number };
   readonly exchanges: number;
   readonly incomplete: Counts<IncompleteReason>;
-  /** HTTP/2 connections that were given up; each is in `unfollowed.given_up` too. */
+  /** HTTP/2 connections that were given up, each in `unfollowed.given_up` too; those of `gap` are taken up again instead. */
   readonly http2Faults: Counts<Http2FaultReason>;
   /** Times a connection was taken up again after a loss on the tape. */
   readonly resynchronised: number;
+  /** HTTP/2 header blocks with fields that were lost before their connection was taken up again. */
+  readonly unreadableHeads: number;
 }
 
 /**
@@ -81,7 +83,6 @@ export const UNFOLLOWED_REASONS = [
   'too_many',
   /** Given up after a loss on the tape. */
   'given_up',
-  'opaque_http2',
   'opaque_tls',
   'opaque_other',
 ] as const;
@@ -148,7 +149,6 @@ export interface PolicyStatus {
   readonly sampled: number;
   readonly mirrors: readonly MirrorStatus[];
   readonly control: MirrorStatus | undefined;
-}
   /** Of policies that ask a server for descriptors. */
   readonly reflection?: ReflectionStatus | undefined;
 }
@@ -162,6 +162,7 @@ export interface ReflectionStatus {
   readonly failures: number;
   /** What was wrong the last time; undefined when nothing was. */
   readonly error: string | undefined;
+}
 
 export type PolicyState =
   | { readonly kind: 'running' }

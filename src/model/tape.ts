@@ -79,10 +79,34 @@ export const ANSWER = {
   /** Stream offset modulo 2³² up to which bytes from the client are not wanted; 0 wants all. */
   skipFromClient: 1,
   skipFromPrimary: 2,
-  /** 1: not to be taped again, however much room there is. */
-  giveUp: 3,
+  /** One of `LEAVING`. */
+  leaving: 3,
+} as const;
+/** What becomes of a connection when the tape fills up. */
+export const LEAVING = {
+  /** It may be left out, and is taken in again when there is room. */
+  any: 0,
+  /** Once left out it is not to be taped again, however much room there is. */
+  forGood: 1,
+  /** It is left out after all others. */
+  last: 2,
 } as const;
 export const SKIP_FOREVER = -1;
+
+/**
+ * What is done as a tape fills up, by the share of the ring that is taken. First the observer makes fewer copies of what can be
+ * left out request by request (HTTP/2): all up to `shedFrom`, only some from `shedMost` on. Where that is not enough the live
+ * worker leaves out whole connections, chosen by a hash: none up to the first share, all from the second on. Taken in again is
+ * below `takeInBelow`, which the first step must be able to reach.
+ */
+export const FILL = {
+  shedFrom: 0.2,
+  shedMost: 0.33,
+  takeInBelow: 0.33,
+  leave: [0.5, 0.9],
+  /** Those that are left out last. */
+  leaveLast: [0.75, 0.95],
+} as const;
 
 const CONTROL_BYTES = 64;
 const COUNTER_BYTES = 64;

@@ -8,7 +8,7 @@ import type { FollowedConnection } from './followed-connection.ts';
 
 /** Makes exchanges from the two byte streams of one connection. Chunks are views, valid during the call only. */
 export interface ConnectionDecoder {
-  /** Whether answers could not be told apart, or not be read at all, if the connection was left out for a while. */
+  /** Whether answers could not be told apart if the connection was left out for a while. */
   readonly pipelined: boolean;
   data(direction: Direction, chunk: Uint8Array, micros: number): void;
   /** Bytes that the tape does not hold: lost for want of room, or left out because `skip` asked for it. */
@@ -32,4 +32,6 @@ export interface ConnectionHost {
   skip(connection: FollowedConnection, direction: Direction, offset: number, bytes: number): void;
   /** Nothing more of this connection can be understood. */
   giveUp(connection: FollowedConnection): void;
+  /** A connection that suffers from being left out: others are left out before it. */
+  spare(connection: FollowedConnection): void;
 }

@@ -11,10 +11,12 @@ export interface ObserverCounts {
   /** Exchanges that came to an end, whole or not. */
   exchanges: number;
   readonly incomplete: Record<IncompleteReason, number>;
-  /** HTTP/2 connections that were given up, by why. */
+  /** What was found in HTTP/2 connections that had to be given up, or taken up again. */
   readonly http2Faults: Record<Http2FaultReason, number>;
+  /** Header blocks with fields that were lost before. */
+  unreadableHeads: number;
   /** Connections whose bytes are not understood, by what they look like. */
-  readonly opaque: { http2: number; tls: number; other: number };
+  readonly opaque: { tls: number; other: number };
   /** Connections taken in or up again after a loss, and connections given up. */
   resynchronised: number;
   givenUp: number;
@@ -29,7 +31,8 @@ export function createObserverCounts(): ObserverCounts {
     exchanges: 0,
     incomplete: zeroCounts(INCOMPLETE_REASONS),
     http2Faults: zeroCounts(HTTP2_FAULT_REASONS),
-    opaque: { http2: 0, tls: 0, other: 0 },
+    unreadableHeads: 0,
+    opaque: { tls: 0, other: 0 },
     resynchronised: 0,
     givenUp: 0,
     tooMany: 0,

@@ -3,6 +3,7 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { RequestDecoder, ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
+import { sniffClient } from '../wire/sniff.ts';
 import { agreedExtensions, asksForWebSocket, opensWebSocket } from '../wire/websocket/handshake.ts';
 import type { Http1RequestHead, Http1ResponseHead } from '../wire/http1/head.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
@@ -92,6 +93,11 @@ export class Http1Connection implements ConnectionDecoder {
     return this.#successor?.pipelined ?? this.#pipelined;
   }
 
+  /** Whether nothing of it could be read yet, or since a loss. */
+  get searching(): boolean {
+    return this.#lost && !this.#givenUp;
+  }
+
   /** Begins with a connection. `midstream`: the bytes before were not taped. */
   begin(connection: FollowedConnection, midstream: boolean): void {
     this.#connection = connection;
@@ -120,7 +126,7 @@ export class Http1Connection implements ConnectionDecoder {
     this.#micros = micros;
     const offset = (this.#offsets[direction] + chunk.length) >>> 0;
     this.#offsets[direction] = offset;
-    if (this.#lost && !(turned && this.#resume())) return;
+    if (this.#lost && !(turned && mayBeRequest(chunk) && this.#resume())) return;
     if (direction === FROM_CLIENT) {
       if (this.#requests.idle) this.#requestStart = micros;
       this.#requests.write(chunk);
@@ -335,7 +341,9 @@ export class Http1Connection implements ConnectionDecoder {
     this.#release(exchange);
     this.#answering = undefined;
     const deflate = extensions === 'none' ? undefined : extensions;
-    this.#successor = new WebSocketConnection(this.#host, connection, exchange, deflate);
+    this.#successor = new WebSocketConnection(this.#host, exchange, deflate, () => {
+      for (const side of [FROM_CLIENT, FROM_PRIMARY] as const) this.#host.skip(connection, side, 0, Infinity);
+    });
     return true;
   }
 
@@ -443,6 +451,12 @@ export class Http1Connection implements ConnectionDecoder {
     if (this.#connection !== undefined)
       this.#host.skip(this.#connection, direction, this.#offsets[direction], bytes);
   }
+}
+
+/** Whether a request may begin here; content that does not look like one is no attempt that failed. */
+function mayBeRequest(chunk: Uint8Array): boolean {
+  const protocol = sniffClient(chunk);
+  return protocol === 'http1' || protocol === 'more';
 }
 
 function isInterim(status: number): boolean {

@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HpackWriter } from '../../test/fixtures/hpack-writer.ts';
 import { ObservedTap } from '../../test/fixtures/observed-tap.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { HTTP2_FAULT_REASONS } from '../model/status.ts';
 import type { Http2FaultReason } from '../model/status.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import type { Direction } from '../model/tape.ts';
 import { encodeHeaders, encodeNumber, encodeSettings, frame } from '../wire/http2/encode.ts';
 import { CLIENT_PREFACE, FLAG, FRAME, SETTING } from '../wire/http2/frame.ts';
 import type { Field } from '../wire/http2/static-table.ts';
 
 const SETTINGS = text(encodeSettings([]));
+const PING = text(frame(FRAME.ping, FLAG.ack, 0, Buffer.alloc(8)));
 const CANCEL = 8;
 
 function text(bytes: Uint8Array): string {
@@ -49,6 +52,11 @@ function goAway(lastStream: number): string {
   return text(frame(FRAME.goAway, 0, 0, payload));
 }
 
+/** A ping of the wrong length. */
+function frameOf99(): string {
+  return text(frame(FRAME.ping, 0, 0, Buffer.alloc(99)));
+}
+
 function opened(options: ConstructorParameters<typeof ObservedTap>[0] = {}): ObservedTap {
   return new ObservedTap(options)
     .open()
@@ -84,7 +92,7 @@ test('sees a request and its answer, with bodies, trailers and times', () => {
     responseEnd: 1008,
   });
   assert.deepEqual([tap.counts.http2Requests, tap.counts.http1Requests, tap.counts.exchanges], [1, 0, 1]);
-  assert.deepEqual([tap.counts.opaque, tap.givenUp], [{ http2: 0, tls: 0, other: 0 }, []]);
+  assert.deepEqual([tap.counts.opaque, tap.givenUp], [{ tls: 0, other: 0 }, []]);
 });
 
 test('keeps streams apart, in whatever order they are answered', () => {
@@ -239,28 +247,148 @@ test('a loss within content leaves one exchange incomplete', () => {
 });
 
 for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const) {
-  test(`a loss between frames ends what is seen of a connection, direction ${direction}`, () => {
-    const tap = opened()
-      .client(request(1, '/a'))
-      .gap(direction, 1)
-      .client(request(3, '/b'))
-      .primary(answer(1));
+  test(`a loss between frames ends what is under way, direction ${direction}, and the connection is taken up again`, () => {
+    const tap = opened().client(request(1, '/a')).gap(direction, 1);
     assert.deepEqual([tap.story, faults(tap)], [['GET /a - tape_gap'], ['gap']]);
-    assert.deepEqual([tap.counts.givenUp, tap.givenUp, tap.skips.length], [1, [1], 2]);
+    const other = direction === FROM_CLIENT ? FROM_PRIMARY : FROM_CLIENT;
+    const say = (side: Direction, bytes: string) =>
+      side === FROM_CLIENT ? tap.client(bytes) : tap.primary(bytes);
+    say(direction, 'in the midst of something').gap(direction, 9);
+    say(other, PING);
+    assert.equal(tap.counts.resynchronised, 0);
+    say(direction, PING)
+      .client(request(5, '/b'))
+      .primary(answer(5))
+      .client(request(7, '/c'))
+      .primary(answer(7, 200, true));
+    assert.deepEqual([tap.story, tap.counts.resynchronised], [['GET /a - tape_gap', 'GET /c 200'], 1]);
+    assert.deepEqual([tap.counts.givenUp, tap.givenUp, tap.skips], [0, [], []]);
+    assert.deepEqual(
+      [tap.counts.http2Requests, tap.counts.exchanges, tap.counts.incomplete.tape_gap],
+      [3, 3, 2],
+    );
   });
 }
 
-test('a loss within the preface, or behind settings that came early, ends it too', () => {
+test('a loss within the preface, or behind settings that came early', () => {
   const cut = new ObservedTap().open().client(CLIENT_PREFACE.slice(0, 9)).gap(FROM_CLIENT, 3);
-  assert.deepEqual(cut.client('HTTP/2').story, []);
   const early = new ObservedTap().open().primary(SETTINGS).gap(FROM_PRIMARY, 3);
-  assert.deepEqual([early.counts.opaque.http2, early.givenUp], [1, [1]]);
+  for (const tap of [cut, early]) {
+    tap
+      .client('HTTP/2')
+      .client(request(1, '/a'))
+      .primary(answer(1, 200, true));
+    tap.client(request(3, '/b')).primary(answer(3, 200, true));
+    assert.deepEqual(tap.story, ['GET /b 200']);
+  }
 });
 
-test('a connection that was left out is never taken in again', () => {
-  const tap = opened().client(request(1, '/a'));
+/** Requests whose fields are in a dynamic table, as most clients send them. */
+function indexed(writer: HpackWriter, stream: number, fields: readonly Field[]): string {
+  const { bytes } = writer.block(fields);
+  return text(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, stream, bytes));
+}
+
+const target = (path: string): readonly Field[] => [
+  [':method', 'GET'],
+  [':scheme', 'http'],
+  [':authority', 'shop.example'],
+  [':path', path],
+  ['x-env', 'prod'],
+];
+
+test('a connection that was left out is taken in again: what needs lost fields is counted, the rest is seen', () => {
+  const tap = opened();
+  const [client, primary] = [new HpackWriter(), new HpackWriter()];
+  const ask = (stream: number, path: string) => tap.client(indexed(client, stream, target(path)));
+  const reply = (stream: number) =>
+    tap.primary(
+      indexed(primary, stream, [
+        [':status', '200'],
+        ['server', 'shop'],
+      ]),
+    );
+  ask(1, '/a');
+  reply(1);
+  ask(3, '/b');
   tap.observer.leave(1);
-  assert.deepEqual([tap.story, tap.givenUp], [['GET /a - tape_gap'], [1]]);
+  assert.deepEqual([tap.story, tap.givenUp, tap.spared], [['GET /a 200', 'GET /b - tape_gap'], [], [1]]);
+  tap.open(1, { midstream: true, offsets: [200, 100] });
+  // The answers name a field that was lost; the requests two.
+  ask(5, '/c');
+  reply(5);
+  assert.deepEqual([tap.story.length, tap.counts.unreadableHeads, tap.spared], [2, 2, [1, 1]]);
+  // Both sides put them into their tables again.
+  client.resize(0);
+  primary.resize(0);
+  const grown = Buffer.concat([client.resize(0), client.resize(4096), client.block(target('/d')).bytes]);
+  tap.client(text(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 7, grown)));
+  const cleared = Buffer.concat([primary.resize(0), primary.resize(4096)]);
+  const { bytes } = primary.block([
+    [':status', '200'],
+    ['server', 'shop'],
+  ]);
+  tap.primary(
+    text(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 7, Buffer.concat([cleared, bytes]))),
+  );
+  for (let stream = 9; stream < 209; stream += 2) {
+    ask(stream, `/${stream}`);
+    reply(stream);
+  }
+  assert.equal(tap.counts.unreadableHeads, 2);
+  assert.deepEqual(tap.story.slice(2, 4), ['GET /d 200', 'GET /9 200']);
+  assert.equal(tap.story.length, 2 + 101);
+  assert.ok(tap.story.slice(2).every((line) => line.endsWith(' 200')));
+});
+
+test('an answer that cannot be read leaves its exchange incomplete', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  const lost = text(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, 3, Buffer.of(0xbe)));
+  tap.client(request(1, '/a')).primary(answer(1)).client(request(3, '/b')).primary(lost);
+  tap.client(request(5, '/c')).primary(answer(5, 200, true));
+  assert.deepEqual(tap.story, ['GET /b - tape_gap', 'GET /c 200']);
+  assert.deepEqual([tap.counts.unreadableHeads, tap.counts.incomplete.tape_gap], [1, 2]);
+});
+
+test('nothing is followed before both directions are read again and the primary has answered', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  tap
+    .client(request(1, '/a'))
+    .client(request(3, '/b'))
+    .primary('content')
+    .primary(answer(1, 200, true));
+  tap
+    .client(request(5, '/c'))
+    .primary(answer(3, 200, true))
+    .client(request(7, '/d'))
+    .primary(answer(7, 200, true));
+  assert.deepEqual([tap.story, tap.counts.exchanges], [['GET /c - open', 'GET /d 200'], 3]);
+});
+
+test('content that looks like requests is found out by the frames behind it', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  const fake = request(2 ** 31 - 1, '/fake');
+  tap.primary(PING);
+  // The end of a DATA frame whose beginning was lost.
+  tap.client(fake).client('and more of it').primary(answer(5));
+  for (let stream = 7; stream < 13; stream += 2)
+    tap.client(request(stream, `/${stream}`)).primary(answer(stream, 200, true));
+  assert.deepEqual([tap.story, faults(tap)], [['GET /9 200', 'GET /11 200'], ['oversized_frame']]);
+});
+
+test('a connection whose frames turn out to be none is given up at the ninth time', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  tap.primary(PING);
+  for (let times = 0; times < 8; times++) tap.client(PING).client(frameOf99());
+  assert.deepEqual([tap.givenUp, tap.counts.http2Faults.malformed_frame], [[], 8]);
+  tap.client(PING).client(frameOf99());
+  assert.deepEqual([tap.givenUp, tap.counts.givenUp], [[1], 1]);
+});
+
+test('trailers of a request whose head was lost are no request', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  tap.client(headers(1, [['x-checksum', '1']], true)).primary(answer(1, 200, true));
+  assert.deepEqual([tap.counts.http2Requests, tap.counts.incomplete.ambiguous], [0, 0]);
 });
 
 test('a client that takes a request back ends it, and its copies', () => {

@@ -13,6 +13,7 @@ import { LiveExchange } from './exchange.ts';
 import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
 
+import { Http2Resumption } from './http2-resumption.ts';
 /** Requests of one connection under way at once; those past it are not followed. */
 const STREAMS_MAX = 1024;
 /** Requests that a client may take back before anything of an answer has come, at once and per second (CVE-2023-44487). */
@@ -43,8 +44,10 @@ const INCOMPLETE: Readonly<Record<Http2FaultReason, IncompleteReason>> = {
 };
 
 /**
- * Makes exchanges from the two byte streams of an HTTP/2 connection (RFC 9113). The compression of headers depends on every
- * block before, so that a connection is followed from its preface on or not at all, and a loss outside of content ends it.
+ * Makes exchanges from the two byte streams of an HTTP/2 connection (RFC 9113).
+ *
+ * After a loss outside of content it is taken up again (see `Http2Resumption`). The compression of headers is known in part
+ * then: a head that needs what was lost is counted, and not guessed.
  */
 export class Http2Connection implements ConnectionDecoder {
   readonly #host: ConnectionHost;
@@ -62,6 +65,7 @@ export class Http2Connection implements ConnectionDecoder {
   #clientEnded = false;
   #over = false;
 
+  readonly #resumption = new Http2Resumption();
   constructor(host: ConnectionHost, connection: FollowedConnection, upgraded?: Upgraded) {
     this.#host = host;
     this.#connection = connection;
@@ -70,9 +74,17 @@ export class Http2Connection implements ConnectionDecoder {
     if (upgraded !== undefined) this.#takeOver(upgraded);
   }
 
-  /** A connection that was left out cannot be taken in again: its header compression would be unknown. */
+  /** Answers say what they are to. */
+    host.spare(connection);
   get pipelined(): boolean {
-    return true;
+    return false;
+  }
+
+  /** The bytes before were not seen. */
+  beginMidstream(): void {
+    this.#prefaceLeft = 0;
+    this.#lose(FROM_CLIENT, 'tape_gap');
+    this.#lose(FROM_PRIMARY, 'tape_gap');
   }
 
   data(direction: Direction, chunk: Uint8Array, micros: number): void {
@@ -86,13 +98,14 @@ export class Http2Connection implements ConnectionDecoder {
     if (direction === FROM_PRIMARY) this.#primary.write(chunk);
     else if (this.#prefaceLeft === 0) this.#client.write(chunk);
     else this.#readPreface(chunk);
+    if (this.#resumption.lost[direction] && !this.#resume(direction, chunk)) return;
   }
 
   gap(direction: Direction, bytes: number, _lost: boolean, micros: number): void {
-    if (this.#over) return;
+    if (this.#over || this.#resumption.lost[direction]) return;
     this.#micros = micros;
     if (direction === FROM_PRIMARY) this.#primary.gap(bytes);
-    else if (this.#prefaceLeft > 0) this.#onFault('gap');
+    else if (this.#prefaceLeft > 0) this.#onFault('gap', FROM_CLIENT);
     else this.#client.gap(bytes);
   }
 
@@ -122,7 +135,7 @@ export class Http2Connection implements ConnectionDecoder {
     const bytes = Math.min(this.#prefaceLeft, chunk.length);
     for (let i = 0; i < bytes; i++) {
       if (chunk[i] === CLIENT_PREFACE.charCodeAt(begin + i)) continue;
-      this.#onFault('malformed_frame');
+      this.#onFault('malformed_frame', FROM_CLIENT);
       return;
     }
     this.#prefaceLeft -= bytes;
@@ -138,13 +151,14 @@ export class Http2Connection implements ConnectionDecoder {
       reset: (stream) => this.#onClientReset(stream),
       setting: (parameter, value) => this.#agree(this.#primary, parameter, value),
       // Of the primary's streams, which are pushed ones.
+      unknownHeaders: (stream) => this.#onUnknownRequest(stream),
       goAway() {},
       settingsAcknowledged() {},
       windowUpdate() {},
       ping() {},
       // Only a server may (RFC 9113 §8.4).
-      pushPromise: () => this.#onFault('malformed_frame'),
-      fault: (fault) => this.#onFault(fault),
+      pushPromise: () => this.#onFault('malformed_frame', FROM_CLIENT),
+      fault: (fault) => this.#onFault(fault, FROM_CLIENT),
     };
   }
 
@@ -157,12 +171,13 @@ export class Http2Connection implements ConnectionDecoder {
       reset: (stream) => this.#onPrimaryReset(stream),
       setting: (parameter, value) => this.#agree(this.#client, parameter, value),
       goAway: (lastStream) => this.#onGoAway(lastStream),
+      unknownHeaders: (stream) => this.#onUnknownResponse(stream),
       settingsAcknowledged() {},
       windowUpdate() {},
       ping() {},
       // What is pushed answers no request: its streams are unknown, and passed over.
       pushPromise() {},
-      fault: (fault) => this.#onFault(fault),
+      fault: (fault) => this.#onFault(fault, FROM_PRIMARY),
     };
   }
 
@@ -179,7 +194,11 @@ export class Http2Connection implements ConnectionDecoder {
       return;
     }
     if (stream % 2 === 0) {
-      this.#onFault('malformed_frame');
+      this.#onFault('malformed_frame', FROM_CLIENT);
+      return;
+    }
+    if (this.#resumption.wasLost && fields !== undefined && !hasPseudo(fields)) {
+      // Trailers of a request whose head was lost.
       return;
     }
     this.#lastStream = stream;
@@ -191,6 +210,10 @@ export class Http2Connection implements ConnectionDecoder {
     else if (head === undefined) {
       this.#countUnseen('ambiguous');
       sink.ambiguous(this.#connection, 'a header block that is no proper request');
+    if (!this.#resumption.follows(stream)) {
+      this.#countUnseen('tape_gap');
+      return;
+    }
     } else if (stream > this.#lastAnswered) this.#countUnseen('primary_closed');
     else this.#begin(stream, head, endStream);
   }
@@ -209,6 +232,27 @@ export class Http2Connection implements ConnectionDecoder {
     host.waitingBytes += heldBytes;
     host.sink.request(exchange);
     if (endStream) this.#onRequestEnd(stream, undefined);
+  }
+
+  /** Fields that were lost: of a new request, or of trailers. */
+  #onUnknownRequest(stream: number): void {
+    if (this.#over || stream % 2 === 0) return;
+    const { counts } = this.#host;
+    counts.unreadableHeads++;
+    const exchange = this.#streams.get(stream);
+    if (exchange !== undefined) this.#fail(stream, exchange, 'tape_gap');
+    if (stream <= this.#lastStream) return;
+    this.#lastStream = stream;
+    this.#resumption.follows(stream);
+    counts.http2Requests++;
+    this.#countUnseen('tape_gap');
+  }
+
+  #onUnknownResponse(stream: number): void {
+    this.#host.counts.unreadableHeads++;
+    this.#resumption.answered(stream, this.#lastStream);
+    const exchange = this.#streams.get(stream);
+    if (exchange !== undefined) this.#fail(stream, exchange, 'tape_gap');
   }
 
   /** A request of which there is no exchange. */
@@ -284,6 +328,7 @@ export class Http2Connection implements ConnectionDecoder {
   }
 
   #onResponseTrailers(
+    this.#resumption.answered(stream, this.#lastStream);
     stream: number,
     exchange: LiveExchange,
     fields: readonly Field[] | undefined,
@@ -336,7 +381,7 @@ export class Http2Connection implements ConnectionDecoder {
     if (!unanswered) return;
     const nowMs = this.#micros / 1000;
     this.#resets ??= new TokenBucket(RESETS_PER_SECOND, nowMs, RESETS_AT_ONCE);
-    if (!this.#resets.take(1, nowMs)) this.#onFault('rapid_reset');
+    if (!this.#resets.take(1, nowMs)) this.#onFault('rapid_reset', FROM_CLIENT);
   }
 
   #onPrimaryReset(stream: number): void {
@@ -352,16 +397,15 @@ export class Http2Connection implements ConnectionDecoder {
       if (stream > lastStream) this.#fail(stream, exchange, 'primary_closed');
   }
 
-  /** Nothing more of the connection can be understood. */
-  #onFault(fault: Http2FaultReason): void {
+  /** Nothing more of the connection can be understood, or not before it is taken up again. */
+  #onFault(fault: Http2FaultReason, direction: Direction): void {
     if (this.#over) return;
-    this.#over = true;
     const { counts } = this.#host;
     counts.http2Faults[fault]++;
     counts.givenUp++;
     this.#abandon(INCOMPLETE[fault]);
-    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const)
-      this.#host.skip(this.#connection, direction, 0, Infinity);
+    for (const side of [FROM_CLIENT, FROM_PRIMARY] as const)
+      this.#host.skip(this.#connection, side, 0, Infinity);
     this.#host.giveUp(this.#connection);
   }
 
@@ -401,3 +445,31 @@ function lengthOf(fields: readonly Field[]): number {
   for (const [name, value] of fields) bytes += name.length + value.length;
   return bytes;
 }
+    if (fault === 'gap' || this.#resumption.excuses(fault)) {
+      this.#lose(direction, INCOMPLETE[fault]);
+      return;
+    }
+    this.#over = true;
+  /** What is under way cannot be told from what comes next; the other direction is read on, for its header compression. */
+  #lose(direction: Direction, reason: IncompleteReason): void {
+    this.#resumption.lose(direction);
+    if (direction === FROM_CLIENT) this.#prefaceLeft = 0;
+    (direction === FROM_CLIENT ? this.#client : this.#primary).stop();
+    // Numbers may have been read in what was no frame.
+    this.#lastStream = 0;
+    this.#lastAnswered = Infinity;
+    this.#abandon(reason);
+  }
+
+  /** @returns whether a direction goes on with this chunk */
+  #resume(direction: Direction, chunk: Uint8Array): boolean {
+    if (!this.#resumption.resume(direction, chunk)) return false;
+    (direction === FROM_CLIENT ? this.#client : this.#primary).resume();
+    if (this.#resumption.whole) this.#host.counts.resynchronised++;
+    return true;
+  }
+
+function hasPseudo(fields: readonly Field[]): boolean {
+  return fields[0]?.[0].startsWith(':') === true;
+}
+

@@ -1,3 +1,5 @@
+import { FILL } from '../model/tape.ts';
+
 /** How a mirror is doing, as pacing sees it. */
 export interface Progress {
   /** Copies that wait for a place, and how many may. */
@@ -13,6 +15,11 @@ const PATIENCE_MS = 20;
 const TAPE_SHARE = 1 / 8;
 /** Share of a mirror's queue that may be taken before the observer waits. */
 const QUEUE_SHARE = 1 / 5;
+/**
+ * Copies that are made however full the tape is, as a share. Decoding an HTTP/2 request takes an eighth of what copying it
+ * takes, so that an observer which is short of CPU spends half of it on copies.
+ */
+const KEEP_LEAST = 1 / 8;
 
 /**
  * Lets a burst wait on the tape instead of being refused by a full queue: while a mirror that makes progress has a fifth of
@@ -24,6 +31,16 @@ export class Pacing {
 
   constructor(ringBytes: number) {
     this.#ringBytes = ringBytes;
+  }
+
+  /**
+   * Share of the HTTP/2 requests that is copied, 1 while the observer keeps up. Their connections are decoded all the same: those
+   * that the live worker leaves out lose their header compression.
+   */
+  keep(unreadBytes: number): number {
+    const { shedFrom, shedMost } = FILL;
+    const over = (unreadBytes / this.#ringBytes - shedFrom) / (shedMost - shedFrom);
+    return over <= 0 ? 1 : Math.max(1 - over, KEEP_LEAST);
   }
 
   /** Whether to leave what is on the tape there for now. */

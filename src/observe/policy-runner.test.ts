@@ -126,6 +126,7 @@ test('all reasons that are decided here are in the list above', () => {
     'breaker_open',
     'body_too_large',
     'tape_gap',
+    'overload',
     'client_closed',
     'client_slow',
     'redaction_failed',

@@ -8,6 +8,7 @@ import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
 import { mayBeEndless } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
+import { Http2RequestHead } from '../wire/http2/head.ts';
 import { asksForWebSocket } from '../wire/websocket/handshake.ts';
 import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
@@ -102,6 +103,8 @@ export interface PolicyRunnerOptions {
   readonly isOwnCopy: (request: RequestHead) => boolean;
   /** Answers of the primary kept for comparison, over all exchanges, bytes. */
   readonly keptBytes: number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
 }
 
 /** What is kept with an exchange that a policy matched. */
@@ -133,15 +136,22 @@ interface CopyInProgress extends SettledCopy {
 export class PolicyRunner implements ExchangeSink {
   /** Those of the tap, in the order of the configuration. */
   policies: readonly RunningPolicy[] = [];
+  /** Share of the HTTP/2 requests that there is time to copy. */
+  keep = 1;
   readonly #options: PolicyRunnerOptions;
+  readonly #chance: () => number;
   #keptBytes = 0;
 
   constructor(options: PolicyRunnerOptions) {
     this.#options = options;
+    this.#chance = options.random ?? Math.random;
   }
 
   request(exchange: LiveExchange): void {
     let attachment: Attachment | undefined;
+    // The same for all policies, so that a request which is copied is copied to all mirrors.
+    const sheds =
+      this.keep < 1 && exchange.request instanceof Http2RequestHead && this.#chance() >= this.keep;
     for (const policy of this.policies) {
       if (!policy.compiled.matches(exchange.request, exchange.connection)) {
         refuse(policy, 'not_matched');
@@ -150,8 +160,9 @@ export class PolicyRunner implements ExchangeSink {
       attachment ??= createAttachment(isWebSocket(exchange.request));
       attachment.matched.push(policy);
       const reason = decide(policy, exchange, attachment.webSocket, this.#options.isOwnCopy);
-      if (reason === undefined) this.#start(policy, exchange, attachment);
-      else refuse(policy, reason);
+      if (reason !== undefined) refuse(policy, reason);
+      else if (sheds) refuse(policy, 'overload');
+      else this.#start(policy, exchange, attachment);
     }
     if (attachment === undefined) return;
     exchange.attachment = attachment;

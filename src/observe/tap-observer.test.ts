@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GET, OK, ObservedTap } from '../../test/fixtures/observed-tap.ts';
+import { GET, OK, ObservedTap, POST } from '../../test/fixtures/observed-tap.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+const REQUEST = '\0\0\x01\x01\x05\0\0\0\x07\x82';
+const ANSWER = '\0\0\x01\x01\x05\0\0\0\x07\x88';
 const CLIENT_HELLO = '\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00';
 
 const protocols: readonly (readonly [name: string, first: string, counted: 'tls' | 'other'])[] = [
@@ -13,7 +15,7 @@ const protocols: readonly (readonly [name: string, first: string, counted: 'tls'
 for (const [name, first, counted] of protocols) {
   test(`${name} is opaque, counted once, and left off the tape`, () => {
     const tap = new ObservedTap().open().client(first).client(GET()).primary(OK()).close();
-    assert.deepEqual(tap.counts.opaque, { http2: 0, tls: 0, other: 0, [counted]: 1 });
+    assert.deepEqual(tap.counts.opaque, { tls: 0, other: 0, [counted]: 1 });
     assert.deepEqual([tap.story, tap.givenUp], [[], [1]]);
     assert.deepEqual(
       tap.skips.map(({ direction, bytes }) => [direction, bytes]),
@@ -31,12 +33,29 @@ for (const [name, first, counted] of protocols) {
   });
 }
 
-test('an HTTP/2 connection that is taken in on its way is opaque: its tables are unknown', () => {
-  const tap = new ObservedTap().open(1, { midstream: true }).client(PREFACE).client(GET()).close();
-  assert.deepEqual([tap.counts.opaque.http2, tap.givenUp, tap.story], [1, [1], []]);
+test('an HTTP/2 connection that is taken in on its way is told by its frames', () => {
+  for (const first of [PREFACE, REQUEST]) {
+    const tap = new ObservedTap().open(1, { midstream: true, offsets: [500, 700] });
+    tap.client(first).client(REQUEST).primary(ANSWER);
+    assert.deepEqual([tap.spared, tap.givenUp, tap.counts.resynchronised], [[1], [], 1]);
+  }
+  // Content of an upload comes before the first of them.
   const later = new ObservedTap().open(1, { midstream: true, offsets: [500, 700] });
-  later.client('\0\0\x01\x01\x05\0\0\0\x07\x82').primary('\0\0\x01\x01\x05\0\0\0\x07\x88');
-  assert.deepEqual([later.counts.opaque.http2, later.givenUp, later.counts.resynchronised], [1, [1], 0]);
+  later.client('content').primary(ANSWER).client('more').primary(ANSWER);
+  assert.deepEqual([later.spared, later.givenUp], [[], []]);
+  later.client(REQUEST).primary(ANSWER);
+  assert.deepEqual(later.spared, [1]);
+});
+
+test('one that has shown to be HTTP/1.1 is never taken for HTTP/2', () => {
+  const tap = new ObservedTap().open(1, { midstream: true });
+  tap
+    .client(GET())
+    .primary(OK())
+    .client(POST('/', REQUEST.repeat(2)))
+    .primary(OK())
+    .client(REQUEST);
+  assert.deepEqual(tap.spared, []);
 });
 
 test('a request whose first bytes come one by one', () => {

@@ -3,7 +3,8 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import type { DecoderLimits } from '../wire/http1/decoder.ts';
 import { http2Limits } from '../wire/http2/frame-decoder.ts';
-import { sniffClient, sniffHttp2Frame, sniffHttp2Server } from '../wire/sniff.ts';
+import { beginsWithFrames } from '../wire/http2/frame-chain.ts';
+import { sniffClient, sniffHttp2Server } from '../wire/sniff.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { createObserverCounts } from './counts.ts';
 import type { ExchangeSink } from './exchange.ts';
@@ -17,6 +18,7 @@ import type { TapeEvents } from './tape-reader.ts';
 export interface TapeAnswers {
   skip(slot: number, connection: number, direction: Direction, offset: number, bytes: number): void;
   giveUp(slot: number, connection: number): void;
+  spare(slot: number, connection: number): void;
 }
 
 export interface TapObserverOptions {
@@ -42,7 +44,8 @@ interface Followed {
   /** What the primary has sent meanwhile: its settings, which wait for nobody. */
   early: Uint8Array | undefined;
   opaque: boolean;
-  readonly midstream: boolean;
+  /** Its first bytes were not seen. */
+  midstream: boolean;
 }
 
 const WAITING_BYTES = 64 * 1024 * 1024;
@@ -75,6 +78,7 @@ export class TapObserver implements TapeEvents {
       skip: ({ slot, id }, direction, offset, bytes) =>
         options.answers.skip(slot, id, direction, offset, bytes),
       giveUp: ({ slot, id }) => options.answers.giveUp(slot, id),
+      spare: ({ slot, id }) => options.answers.spare(slot, id),
     };
   }
 
@@ -115,15 +119,18 @@ export class TapObserver implements TapeEvents {
     const followed = this.#followed.get(id);
     if (followed === undefined || followed.opaque) return;
     const decoder = followed.decoder;
-    if (decoder !== undefined) decoder.data(direction, chunk, micros);
+    if (followed.midstream && direction === FROM_CLIENT && this.#isHttp2(decoder, chunk))
+      this.#resumeHttp2(followed, chunk, micros);
+    else if (decoder !== undefined) decoder.data(direction, chunk, micros);
     else this.#begin(followed, direction, chunk, micros);
   }
 
   gap(id: number, direction: Direction, bytes: number, lost: boolean, micros: number): void {
     const followed = this.#followed.get(id);
     if (followed === undefined || followed.opaque) return;
-    if (followed.early !== undefined) this.#giveUp(followed, 'http2');
-    else (followed.decoder ?? this.#decodeHttp1(followed)).gap(direction, bytes, lost, micros);
+    if (followed.decoder === undefined) followed.midstream = true;
+    followed.early = undefined;
+    (followed.decoder ?? this.#decodeHttp1(followed)).gap(direction, bytes, lost, micros);
   }
 
   end(id: number, direction: Direction, micros: number): void {
@@ -156,11 +163,10 @@ export class TapObserver implements TapeEvents {
     if (protocol === 'more') {
       if (followed.first === undefined) followed.firstMicros = micros;
       followed.first = bytes.slice();
-    } else if (protocol === 'http2' && !followed.midstream) {
-      this.#decodeHttp2(followed, bytes, micros);
-    } else if (followed.midstream && sniffHttp2Frame(bytes)) {
-      // Its compression depends on what was not seen.
-      this.#giveUp(followed, 'http2');
+    } else if (protocol === 'http2') {
+      // At mid-stream what the primary has allowed was not seen.
+      if (followed.midstream) this.#resumeHttp2(followed, bytes, micros);
+      else this.#decodeHttp2(followed, bytes, micros);
     } else if (followed.early !== undefined) {
       this.#giveUp(followed, 'other');
     } else if (protocol === 'http1' || (protocol === 'other' && followed.midstream)) {
@@ -192,6 +198,21 @@ export class TapObserver implements TapeEvents {
     decoder.data(FROM_CLIENT, bytes, micros);
   }
 
+  /** Whether HTTP/2 goes on here, in a connection of which it is not known yet what it speaks. */
+  #isHttp2(decoder: ConnectionDecoder | undefined, chunk: Uint8Array): boolean {
+    if (decoder !== undefined && !(decoder instanceof Http1Connection && decoder.searching)) return false;
+    return beginsWithFrames(chunk, true);
+  }
+
+  #resumeHttp2(followed: Followed, chunk: Uint8Array, micros: number): void {
+    this.#finish(followed, 'tape_gap');
+    const decoder = new Http2Connection(this.#host, followed.connection);
+    followed.decoder = decoder;
+    followed.first = undefined;
+    decoder.beginMidstream();
+    decoder.data(FROM_CLIENT, chunk, micros);
+  }
+
   /** From here on the connection's bytes are decoded, those that were held back first. */
   #decodeHttp1(followed: Followed): Http1Connection {
     const decoder = this.#spare.pop() ?? new Http1Connection(this.#host);
@@ -202,7 +223,7 @@ export class TapObserver implements TapeEvents {
     return decoder;
   }
 
-  #giveUp(followed: Followed, protocol: 'http2' | 'tls' | 'other'): void {
+  #giveUp(followed: Followed, protocol: 'tls' | 'other'): void {
     followed.opaque = true;
     this.counts.opaque[protocol]++;
     followed.first = undefined;
@@ -223,6 +244,10 @@ export class TapObserver implements TapeEvents {
     this.#followed.delete(id);
     const { slot } = followed.connection;
     if (this.#slots.get(slot) === id) this.#slots.delete(slot);
+    this.#finish(followed, reason);
+  }
+
+  #finish(followed: Followed, reason: IncompleteReason): void {
     if (followed.decoder === undefined) return;
     followed.decoder.finish(reason);
     if (followed.decoder instanceof Http1Connection && this.#spare.length < SPARE_MAX)

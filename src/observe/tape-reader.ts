@@ -3,6 +3,7 @@ import {
   ANSWER_WORDS,
   CONTROL,
   KIND,
+  LEAVING,
   RECORD_HEADER_BYTES,
   SKIP_FOREVER,
   viewTape,
@@ -89,7 +90,12 @@ export class TapeReader {
 
   /** Asks the live worker never to take this connection in again once it is left out. */
   giveUp(slot: number, connection: number): void {
-    this.#answer(slot, connection, ANSWER.giveUp, 1);
+    this.#answer(slot, connection, ANSWER.leaving, LEAVING.forGood);
+  }
+
+  /** Asks the live worker to leave out others before this connection. */
+  spare(slot: number, connection: number): void {
+    this.#answer(slot, connection, ANSWER.leaving, LEAVING.last);
   }
 
   #answer(slot: number, connection: number, word: number, value: number): void {

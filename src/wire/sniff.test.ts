@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sniffClient, sniffHttp2Frame, sniffHttp2Server } from './sniff.ts';
+import { sniffClient, sniffHttp2Server } from './sniff.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
@@ -57,22 +57,5 @@ const servers: readonly (readonly [name: string, hex: string, expected: boolean]
 for (const [name, hex, expected] of servers) {
   test(`${name} ${expected ? 'may be' : 'is not'} what an HTTP/2 server says first`, () => {
     assert.equal(sniffHttp2Server(Buffer.from(hex, 'hex')), expected);
-  });
-}
-
-const frames: readonly (readonly [name: string, hex: string, expected: boolean])[] = [
-  ['HEADERS', '00000101050000000782', true],
-  ['DATA of the usual most', '004000000000000007', true],
-  ['more than the usual most', '004001000000000007', false],
-  ['PING', '000008060100000000', true],
-  ['an unknown type', '0000040c0000000000', false],
-  ['unknown flags', '000008064000000000', false],
-  ['the reserved bit', '000008060080000000', false],
-  ['less than a head', '0000080600000000', false],
-  ['a start line', '474554202f20485454502f312e310d0a', false],
-];
-for (const [name, hex, expected] of frames) {
-  test(`${name} ${expected ? 'may be' : 'is not'} a frame of HTTP/2`, () => {
-    assert.equal(sniffHttp2Frame(Buffer.from(hex, 'hex')), expected);
   });
 }

@@ -1,4 +1,3 @@
-import { DEFAULT_FRAME_BYTES, FLAG, FRAME, FRAME_HEAD_BYTES } from './http2/frame.ts';
 import { CR, LF, SP, TOKEN } from './http1/octets.ts';
 
 /** What a client speaks; `more`: too few bytes to tell. */
@@ -10,7 +9,6 @@ const SSH = Buffer.from('SSH-', 'latin1');
 const METHOD_BYTES = 32;
 /** The head of SETTINGS that is no acknowledgement, without its length: type, flags, stream. */
 const SETTINGS_HEAD: readonly (number | undefined)[] = [0, undefined, undefined, 4, 0, 0, 0, 0, 0];
-const KNOWN_FLAGS = FLAG.endStream | FLAG.endHeaders | FLAG.padded | FLAG.priority;
 const TLS_HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 
@@ -36,21 +34,6 @@ export function sniffHttp2Server(firstBytes: Uint8Array): boolean {
     if (expected !== undefined && firstBytes[i] !== expected) return false;
   }
   return true;
-}
-
-/**
- * Whether bytes begin with the head of an HTTP/2 frame that a client sends (RFC 9113 §4.1): for a connection whose preface was
- * not seen. No start line of HTTP/1.1 begins like that, as the first octet is 0.
- */
-export function sniffHttp2Frame(bytes: Uint8Array): boolean {
-  if (bytes.length < FRAME_HEAD_BYTES || bytes[0] !== 0) return false;
-  const [, high = 0, low = 0, type = 0, flags = 0, stream = 0] = bytes;
-  return (
-    high * 256 + low <= DEFAULT_FRAME_BYTES &&
-    type <= FRAME.continuation &&
-    (flags & ~KNOWN_FLAGS) === 0 &&
-    stream < 0x80
-  );
 }
 
 function sniffTls(bytes: Uint8Array): ClientProtocol {

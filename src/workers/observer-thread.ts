@@ -203,6 +203,7 @@ export class ObserverThread {
       this.#timer?.refresh();
       return;
     }
+    this.#runner.keep = this.#pacing.keep(this.#reader.unread);
     this.#emptyLooks = this.#reader.read(this.#observer, BATCH_BYTES) ? 0 : this.#emptyLooks + 1;
     if (this.#reader.unread > 0) setImmediate(this.#look);
     else if (this.#emptyLooks < EMPTY_LOOKS) this.#timer?.refresh();

@@ -118,7 +118,6 @@ export class Tap implements AsyncDisposable {
         left_out: leftOut + now.leftOut,
         too_many: counts.tooMany,
         given_up: counts.givenUp,
-        opaque_http2: counts.opaque.http2,
         opaque_tls: counts.opaque.tls,
         opaque_other: counts.opaque.other,
       },
@@ -131,6 +130,7 @@ export class Tap implements AsyncDisposable {
       incomplete: counts.incomplete,
       http2Faults: counts.http2Faults,
       resynchronised: counts.resynchronised,
+      unreadableHeads: counts.unreadableHeads,
     };
   }
 

@@ -168,7 +168,7 @@ for (const { name, echo, start } of FRONTS) {
         ok(responseBody === requestBody && answers.get(request.target) === requestBody);
       }
       const { counts } = listener.observer;
-      deepEqual([counts.http1Requests, counts.givenUp, counts.opaque.http2], [0, 0, 0]);
+      deepEqual([counts.http1Requests, counts.givenUp, counts.resynchronised], [0, 0, 0]);
     });
   });
 }

@@ -232,6 +232,6 @@ test(
     const { result } = await understudy.stop();
     deepEqual(result.requests, { http1: 0, http2: 3 });
     deepEqual([result.exchanges, result.incomplete], [3, 0]);
-    equal(result.taps[0]?.unfollowed.opaque_http2, 0);
+    equal(result.taps[0]?.unfollowed.given_up, 0);
   },
 );

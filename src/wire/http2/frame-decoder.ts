@@ -1,4 +1,5 @@
 import { DEFAULT_FRAME_BYTES, FLAG, FRAME, FRAME_HEAD_BYTES, MAX_FRAME_BYTES } from './frame.ts';
+import { LONGEST_BYTES } from './frame-chain.ts';
 import { HPACK_LIMITS, HpackDecoder } from './hpack-decoder.ts';
 import type { HeaderList, HpackLimits } from './hpack-decoder.ts';
 import type { Field } from './static-table.ts';
@@ -53,6 +54,8 @@ export function http2Limits(headBytes: number): Http2Limits {
 export interface Http2Events {
   /** A whole header block: head, informational answer or trailers. Undefined fields: longer than the limit. */
   headers(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void;
+  /** A whole header block with fields that were lost (see `resume`). */
+  unknownHeaders?(stream: number, endStream: boolean): void;
   /** Octets of content, without padding; a view that is valid during the call. */
   data(stream: number, chunk: Uint8Array): void;
   /** Content was lost. */
@@ -134,6 +137,27 @@ export class FrameDecoder {
   /** Some time has gone by, so that frames which come for the connection's sake are no flood; once a second, say. */
   calm(): void {
     this.#idleFrames = 0;
+  }
+
+  /** Nothing more is read before `resume`. */
+  stop(): void {
+    this.#over = true;
+    this.#block = [];
+    this.#payload = undefined;
+  }
+
+  /** The next octet is the first one of a frame; what came before, and what was agreed on by then, is unknown. */
+  resume(): void {
+    this.#over = false;
+    this.#headBytes = 0;
+    this.#left = 0;
+    this.#payload = undefined;
+    this.#block = [];
+    this.#blockBytes = 0;
+    this.#blockStream = 0;
+    this.#idleFrames = 0;
+    this.#frameBytes = LONGEST_BYTES;
+    this.hpack.forget();
   }
 
   /** Octets were lost. Only within the content of a DATA frame it can go on. */
@@ -321,7 +345,8 @@ export class FrameDecoder {
     if (list.kind === 'malformed') return this.#fail('malformed_headers');
     if (list.kind === 'table_too_large') return this.#fail('table_too_large');
     if (this.#blockIsPush) return;
-    this.#events.headers(stream, list.kind === 'fields' ? list.fields : undefined, this.#blockEnds);
+    if (list.kind === 'unknown') this.#events.unknownHeaders?.(stream, this.#blockEnds);
+    else this.#events.headers(stream, list.kind === 'fields' ? list.fields : undefined, this.#blockEnds);
   }
 
   #settings(payload: Uint8Array): void {
@@ -348,9 +373,7 @@ export class FrameDecoder {
   }
 
   #fail(fault: Http2Fault): void {
-    this.#over = true;
-    this.#block = [];
-    this.#payload = undefined;
+    this.stop();
     this.#events.fault(fault);
   }
 }

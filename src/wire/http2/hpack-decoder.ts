@@ -19,20 +19,33 @@ export interface HpackLimits {
 export const HPACK_LIMITS: HpackLimits = { tableBytes: 64 * 1024, listBytes: 64 * 1024, fields: 1000 };
 
 /**
- * `too_large`: past our limits, while the table stays right; `table_too_large`: a table that was agreed on but is larger than
- * ours may be; `malformed`: not HPACK, or more than was agreed. Nothing can be decoded after the last two.
+ * `too_large`: past our limits, while the table stays right; `unknown`: it has fields from before `forget`, likewise;
+ * `table_too_large`: a table that was agreed on but is larger than ours may be; `malformed`: not HPACK, or more than was
+ * agreed. Nothing can be decoded after the last two.
  */
 export type HeaderList =
   | { readonly kind: 'fields'; readonly fields: readonly Field[] }
   | { readonly kind: 'too_large' }
+  | { readonly kind: 'unknown' }
   | { readonly kind: 'table_too_large' }
   | { readonly kind: 'malformed' };
 
 const MALFORMED: HeaderList = { kind: 'malformed' };
 const TOO_LARGE: HeaderList = { kind: 'too_large' };
+const UNKNOWN: HeaderList = { kind: 'unknown' };
 const TABLE_TOO_LARGE: HeaderList = { kind: 'table_too_large' };
+/** What stands for a name that an entry from before `forget` had. No name or value has this octet (RFC 9113 §8.2.1). */
+const LOST = '\0';
+const LOST_FIELD: Field = [LOST, LOST];
 
-/** Header compression as the receiver of one direction does it (RFC 7541). A block has to be whole. */
+/**
+ * Header compression as the receiver of one direction does it (RFC 7541). A block has to be whole.
+ *
+ * After `forget` the table is known in part. Indexes count from the newest entry (§2.3.3), so that an entry which is added
+ * later has its right index from then on, whatever lies behind it; an index past those is `unknown` instead of malformed. How
+ * large the table is does not matter then: an entry that is given up too early is unknown, and one that is kept too long is
+ * never named.
+ */
 export class HpackDecoder {
   readonly #limits: HpackLimits;
   /** Newest last; the first `#gone` are evicted and given up now and then. */
@@ -42,6 +55,8 @@ export class HpackDecoder {
   #maxBytes = DEFAULT_TABLE_BYTES;
   /** What the reading side has allowed at most; acknowledgements are not waited for. */
   #allowedBytes = DEFAULT_TABLE_BYTES;
+  /** Some entries, the oldest ones, were there before `forget`. */
+  #partial = false;
   #block: Uint8Array = new Uint8Array();
   #at = 0;
 
@@ -59,12 +74,28 @@ export class HpackDecoder {
     this.#allowedBytes = Math.max(this.#allowedBytes, bytes);
   }
 
+  /** Whether there may be entries that are not known. */
+  get partial(): boolean {
+    return this.#partial;
+  }
+
+  /** Blocks were lost: the table holds what nobody knows, and so may be what was agreed on its size. */
+  forget(): void {
+    this.#entries = [];
+    this.#gone = 0;
+    this.#bytes = 0;
+    this.#partial = true;
+    this.#maxBytes = this.#limits.tableBytes;
+    this.#allowedBytes = Infinity;
+  }
+
   decode(block: Uint8Array): HeaderList {
     this.#block = block;
     this.#at = 0;
     const fields: Field[] = [];
     let listBytes = 0;
     let tooLarge = false;
+    let unknown = false;
     while (this.#at < block.length) {
       const first = block[this.#at] as number;
       let field: Field | undefined;
@@ -75,9 +106,11 @@ export class HpackDecoder {
         const tableBytes = this.#integer(5);
         const early = fields.length === 0 && !tooLarge;
         if (!early || tableBytes < 0 || tableBytes > this.#allowedBytes) return MALFORMED;
-        if (tableBytes > this.#limits.tableBytes) return TABLE_TOO_LARGE;
-        this.#maxBytes = tableBytes;
+        if (tableBytes > this.#limits.tableBytes && !this.#partial) return TABLE_TOO_LARGE;
+        this.#maxBytes = Math.min(tableBytes, this.#limits.tableBytes);
         this.#evict(0);
+        // With no room for an entry there is none that is unknown.
+        if (tableBytes < ENTRY_OVERHEAD) this.#partial = false;
         continue;
       } else {
         const indexed = (first & 0x40) !== 0;
@@ -85,10 +118,12 @@ export class HpackDecoder {
         if (field !== undefined && indexed) this.#insert(field);
       }
       if (field === undefined) return MALFORMED;
+      if (this.#partial && field[0] === LOST) unknown = true;
       listBytes += field[0].length + field[1].length + ENTRY_OVERHEAD;
       if (listBytes > this.#limits.listBytes || fields.length >= this.#limits.fields) tooLarge = true;
       else fields.push(field);
     }
+    if (unknown) return UNKNOWN;
     return tooLarge ? TOO_LARGE : { kind: 'fields', fields };
   }
 
@@ -102,7 +137,8 @@ export class HpackDecoder {
   #entry(index: number): Field | undefined {
     if (index <= STATIC_TABLE.length) return STATIC_TABLE[index - 1];
     const at = this.#entries.length - (index - STATIC_TABLE.length);
-    return at < this.#gone ? undefined : this.#entries[at];
+    if (at >= this.#gone) return this.#entries[at];
+    return this.#partial ? LOST_FIELD : undefined;
   }
 
   /** An integer with a prefix of so many bits (§5.1); -1 when it is cut off or absurd, which no index or length is. */
