@@ -19,7 +19,7 @@ import { testMatch, testPolicy } from '../src/model/fixtures.ts';
 import type { Policy } from '../src/model/policy.ts';
 import { createTape, FROM_CLIENT, FROM_PRIMARY, unreadBytes, viewTape } from '../src/model/tape.ts';
 import type { Tape } from '../src/model/tape.ts';
-import { ObserverThread } from '../src/workers/observer-thread.ts';
+import { TapeThread } from '../src/workers/tape-thread.ts';
 import { findBinary } from './binaries.ts';
 import { divideCores } from './cores.ts';
 import { nginxConfig } from './nginx-config.ts';
@@ -104,7 +104,7 @@ async function main(): Promise<void> {
     });
     await untilListening(port, 5_000, child.ended);
     const tape = createTape(1, 16 * 2 ** 20, CONNECTIONS);
-    const observer = new ObserverThread({
+    const observer = new TapeThread({
       tap: 'bench',
       tape,
       settings: {
@@ -143,7 +143,7 @@ async function main(): Promise<void> {
         `${((user + system) / EXCHANGES).toFixed(2)} µs CPU (${(user / EXCHANGES).toFixed(2)} user, ${(system / EXCHANGES).toFixed(2)} system), ${rate} exchanges/s\n`,
       );
     }
-    const { counts, policies } = observer.report();
+    const { counts, policies } = observer.thread.report();
     process.stdout.write(
       `${counts.exchanges} exchanges, ${JSON.stringify(policies[0]?.mirrors[0]?.pairs)}\n`,
     );

@@ -1,18 +1,20 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createHistogram } from '../kit/histogram.ts';
 import { HeldWrites } from '../compare/held-writes.ts';
+import { createMessageRedaction } from '../compare/protobuf/redaction.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import { isOwnCopy } from '../mirror/marker.ts';
+import type { MessageRedaction } from '../model/message-redaction.ts';
 import { compileMatcher } from '../model/match.ts';
 import type { MirrorSettings, Policy } from '../model/policy.ts';
+import type { PrimarySettings } from '../model/settings.ts';
 import { sampler } from '../model/sample.ts';
 import type { DurationStatus, MirrorStatus } from '../model/status.ts';
-import { Pacing } from '../observe/pacing.ts';
 import type { Progress } from '../observe/pacing.ts';
 import { createTargetCounts, PolicyRunner } from '../observe/policy-runner.ts';
 import type { RunningPolicy, RunningTarget } from '../observe/policy-runner.ts';
 import { TapObserver } from '../observe/tap-observer.ts';
-import { TapeReader } from '../observe/tape-reader.ts';
+import type { TapeAnswers } from '../observe/tap-observer.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
 import { AnswerJudge } from './answer-judge.ts';
 import type { Judged } from './answer-judge.ts';
@@ -21,12 +23,8 @@ import { closeCounted, mergeCounted } from './reports.ts';
 import type { Counted } from './reports.ts';
 import type { BreakerChange, ObserverReport, ObserverWorkerData, PolicyReport } from './messages.ts';
 
-/** Read from the tape in one go, bytes; between two goes the mirrors' sockets have their turn. */
-const BATCH_BYTES = 16 * 1024;
-/** Pause between two looks at a tape that was not empty, ms: records gather, and one batch costs less than many. */
-const POLL_MS = 1;
-/** Looks that find nothing before the thread goes to sleep until the live worker wakes it. */
-const EMPTY_LOOKS = 20;
+/** Between two looks whether copies are over, ms. */
+const BUSY_LOOK_MS = 10;
 /** Answers of the primary kept for comparison, over all exchanges, bytes. */
 const KEPT_BYTES = 64 * 1024 * 1024;
 
@@ -45,49 +43,47 @@ interface PolicyHere extends RunningPolicy {
   readonly queue: number;
 }
 
-/** One observer: reads its tape, applies the policies, and counts. */
+/** What an observing thread works with, wherever its bytes come from. */
+export interface ObserverThreadOptions extends Omit<ObserverWorkerData, 'tape' | 'primary'> {
+  /** Where repeats are sent; undefined where nobody knows. */
+  readonly primary: PrimarySettings | undefined;
+  /** Who gives the observer its bytes. */
+  readonly answers: TapeAnswers;
+  readonly onBreaker: (change: BreakerChange) => void;
+}
+
+/**
+ * What every observing thread has: the observer of its tap, the policies with their mirrors and judges, and the counts. Bytes
+ * come to `observer` from a tape (`TapeThread`) or from packets (`CaptureThread`).
+ */
 export class ObserverThread {
-  readonly #data: ObserverWorkerData;
-  readonly #onBreaker: (change: BreakerChange) => void;
-  readonly #reader: TapeReader;
-  readonly #observer: TapObserver;
-  readonly #runner: PolicyRunner;
+  readonly observer: TapObserver;
+  readonly runner: PolicyRunner;
+  readonly #data: ObserverThreadOptions;
   readonly #heldWrites: HeldWrites;
   #policies: readonly PolicyHere[] = [];
   /** Policies that the last change has replaced: exchanges that began under them still count there. */
   #replaced: readonly PolicyHere[] = [];
   /** What those before them have counted. */
   #past: Counted = { policies: [], durations: [] };
-  #emptyLooks = 0;
-  #draining = false;
-  readonly #pacing: Pacing;
-  readonly #look = (): void => this.#readTape();
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor(data: ObserverWorkerData, onBreaker: (change: BreakerChange) => void = () => {}) {
+  constructor(data: ObserverThreadOptions) {
     this.#data = data;
-    this.#onBreaker = onBreaker;
     this.#heldWrites = new HeldWrites(data.instance.heldWrites);
-    this.#reader = new TapeReader(data.tape);
-    this.#pacing = new Pacing(data.tape.ringBytes);
-    this.#runner = new PolicyRunner({
+    this.runner = new PolicyRunner({
       isOwnCopy: (request) => isOwnCopy(request, data.instance.markerKey, Date.now()),
       keptBytes: KEPT_BYTES,
     });
-    this.#observer = new TapObserver({
+    this.observer = new TapObserver({
       tap: data.tap,
-      sink: this.#runner,
+      sink: this.runner,
       limits: { headBytes: data.settings.headBytes, trailerBytes: data.settings.headBytes },
       connections: data.settings.connections,
       idPrefix: data.idPrefix,
-      answers: this.#reader,
+      answers: data.answers,
       waitingBytes: data.settings.heapBytes * WAITING_SHARE,
     });
     this.setPolicies(data.policies, data.paused);
-  }
-
-  start(): void {
-    this.#timer = setTimeout(this.#look, 0);
   }
 
   /** Policies whose settings are the same go on with their mirrors' connections; others with the counts of their name. */
@@ -100,7 +96,7 @@ export class ObserverThread {
     this.#past = this.#counted();
     this.#replaced = before.filter((policy) => !this.#policies.includes(policy));
     for (const gone of this.#replaced) void retire(gone);
-    this.#runner.policies = this.#policies;
+    this.runner.policies = this.#policies;
     this.setPaused(paused);
   }
 
@@ -108,20 +104,34 @@ export class ObserverThread {
     for (const policy of this.#policies) policy.paused = paused.includes(policy.name);
   }
 
-  /** Resolves when the tape is empty and every copy is over. */
-  async drain(): Promise<void> {
-    this.#draining = true;
-    while (this.#reader.read(this.#observer, BATCH_BYTES));
-    this.#observer.abandon();
-    const busy = () => this.#policies.some(({ mirrors }) => mirrors.some(({ mirror }) => mirror.busy));
-    while (busy()) await delay(POLL_MS * 10);
+  /** Whether a copy is under way. */
+  get busy(): boolean {
+    return this.#policies.some(({ mirrors }) => mirrors.some(({ mirror }) => mirror.busy));
+  }
+
+  /** Nothing more comes: what is under way ends. Resolves when every copy is over, and the mirrors are left. */
+  async finish(): Promise<void> {
+    this.observer.abandon();
+    while (this.busy) await delay(BUSY_LOOK_MS);
     await Promise.all(this.#policies.map(retire));
+  }
+
+  /** How the mirrors are doing, by policy and name. */
+  *progress(): Iterable<readonly [string, Progress]> {
+    for (const { name, mirrors, queue } of this.#policies) {
+      for (const { mirror } of mirrors) {
+        const { queued, responses, failures } = mirror.stats;
+        // Most of the time there is no queue, and nothing has to be added up.
+        const done = queued === 0 ? 0 : totalOf(responses) + totalOf(failures);
+        yield [`${name}/${mirror.name}`, { queued, queue, done }];
+      }
+    }
   }
 
   report(): ObserverReport {
     return {
-      counts: this.#observer.counts,
-      connections: this.#observer.connections,
+      counts: this.observer.counts,
+      connections: this.observer.connections,
       heapBytes: process.memoryUsage().heapUsed,
       ...mergeCounted([this.#counted(), countedBy(this.#policies)]),
     };
@@ -145,10 +155,12 @@ export class ObserverThread {
   #createPolicy(policy: Policy, settings: string): PolicyHere {
     const { included } = sampler(policy);
     const { control } = policy;
-    const repeat = repeatTarget(policy, this.#data.primary);
+    const { primary } = this.#data;
+    const repeat = primary === undefined ? undefined : repeatTarget(policy, primary);
+    const messages = createMessageRedaction(policy.compare, policy.rewrite.redact.jsonFields);
     const mirrors = [
-      ...policy.mirrors.map((mirror) => this.#createMirror(policy, mirror, 'mirror')),
-      ...(control === undefined ? [] : [this.#createMirror(policy, control, 'control')]),
+      ...policy.mirrors.map((mirror) => this.#createMirror(policy, mirror, 'mirror', messages)),
+      ...(control === undefined ? [] : [this.#createMirror(policy, control, 'control', messages)]),
       ...(repeat === undefined ? [] : [this.#createMirror(repeat.policy, repeat.mirror, 'repeat')]),
     ];
     return {
@@ -167,6 +179,7 @@ export class ObserverThread {
         policy,
         heldWrites: this.#heldWrites,
         recordedBytes: this.#data.instance.recordedBytes,
+        messages,
         now: Date.now,
         random: Math.random,
       }),
@@ -176,7 +189,12 @@ export class ObserverThread {
     };
   }
 
-  #createMirror(policy: Policy, settings: MirrorSettings, role: RunningTarget['role']) {
+  #createMirror(
+    policy: Policy,
+    settings: MirrorSettings,
+    role: RunningTarget['role'],
+    messages?: MessageRedaction,
+  ) {
     let open = false;
     const mirror = new Mirror({
       policy: policy.name,
@@ -184,48 +202,18 @@ export class ObserverThread {
       limits: policy.limits,
       rewrite: policy.rewrite,
       order: policy.order,
+      messages,
       markerKey: this.#data.instance.markerKey,
       onStateChange: (state, failure) => {
         // While it probes it is as good as open.
         if (open === (state !== 'closed')) return;
         open = !open;
         const reason = open ? (failure ?? 'failures') : 'a probe was answered';
-        this.#onBreaker({ kind: 'breaker', policy: policy.name, mirror: settings.name, open, reason });
+        this.#data.onBreaker({ kind: 'breaker', policy: policy.name, mirror: settings.name, open, reason });
       },
     });
     const wants = role === 'repeat' ? repeatPart(policy, Math.random) : undefined;
     return { settings, mirror, running: { target: mirror, role, wants, counts: createTargetCounts() } };
-  }
-
-  #readTape(): void {
-    if (this.#draining) return;
-    if (this.#pacing.holds(this.#reader.unread, this.#progress(), performance.now())) {
-      this.#timer?.refresh();
-      return;
-    }
-    this.#runner.keep = this.#pacing.keep(this.#reader.unread);
-    this.#emptyLooks = this.#reader.read(this.#observer, BATCH_BYTES) ? 0 : this.#emptyLooks + 1;
-    if (this.#reader.unread > 0) setImmediate(this.#look);
-    else if (this.#emptyLooks < EMPTY_LOOKS) this.#timer?.refresh();
-    else this.#sleep();
-  }
-
-  #sleep(): void {
-    this.#emptyLooks = 0;
-    const woken = this.#reader.wait();
-    if (woken === undefined) setImmediate(this.#look);
-    else void woken.then(this.#look);
-  }
-
-  *#progress(): Iterable<readonly [string, Progress]> {
-    for (const { name, mirrors, queue } of this.#policies) {
-      for (const { mirror } of mirrors) {
-        const { queued, responses, failures } = mirror.stats;
-        // Most of the time there is no queue, and nothing has to be added up.
-        const done = queued === 0 ? 0 : totalOf(responses) + totalOf(failures);
-        yield [`${name}/${mirror.name}`, { queued, queue, done }];
-      }
-    }
   }
 }
 

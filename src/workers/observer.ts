@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { ObserverThread } from './observer-thread.ts';
 import type { FromObserver, ObserverWorkerData, ToObserver } from './messages.ts';
+import { TapeThread } from './tape-thread.ts';
 import { lowerPriority } from './thread-priority.ts';
 
 /** An observer's thread: reads one tape, at a lower priority than the live workers. */
@@ -11,20 +11,20 @@ function tell(message: FromObserver): void {
 }
 
 function report(): void {
-  tell({ kind: 'report', report: observer.report() });
-  for (const judged of observer.takeJudged()) tell({ kind: 'judged', judged });
+  tell({ kind: 'report', report: observer.thread.report() });
+  for (const judged of observer.thread.takeJudged()) tell({ kind: 'judged', judged });
 }
 
 const data = workerData as ObserverWorkerData;
 lowerPriority(data.settings.nice);
-const observer = new ObserverThread(data, tell);
+const observer = new TapeThread(data, tell);
 parentPort?.on('message', (message: ToObserver) => {
   switch (message.kind) {
     case 'policies':
-      observer.setPolicies(message.policies, message.paused);
+      observer.thread.setPolicies(message.policies, message.paused);
       break;
     case 'paused':
-      observer.setPaused(message.paused);
+      observer.thread.setPaused(message.paused);
       break;
     case 'drain':
       void observer.drain().then(() => {

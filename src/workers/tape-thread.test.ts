@@ -8,7 +8,7 @@ import { createTapeTrack, TapeWriter } from '../live/tape-writer.ts';
 import { testMatch, testPolicy } from '../model/fixtures.ts';
 import type { Policy } from '../model/policy.ts';
 import { createTape, FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
-import { ObserverThread } from './observer-thread.ts';
+import { TapeThread } from './tape-thread.ts';
 
 const NOTE = {
   sourceIp: '10.0.0.1',
@@ -22,7 +22,7 @@ const NOTE = {
 /** An observer in this thread, and the writer of its tape. */
 function openObserver(policies: readonly Policy[], paused: readonly string[] = []) {
   const tape = createTape(1, 256 * 1024, 10);
-  const thread = new ObserverThread({
+  const tapeThread = new TapeThread({
     tap: 'test',
     tape,
     settings: {
@@ -41,7 +41,8 @@ function openObserver(policies: readonly Policy[], paused: readonly string[] = [
     instance: testInstance(),
     primary: NO_PRIMARY,
   });
-  thread.start();
+  tapeThread.start();
+  const { thread } = tapeThread;
   const writer = new TapeWriter(tape);
   const track = createTapeTrack(1, 0, () => NOTE);
   writer.open(track, 1);
@@ -56,7 +57,7 @@ function openObserver(policies: readonly Policy[], paused: readonly string[] = [
       await eventually('it is seen', () => thread.report().counts.exchanges === seen);
     },
     policy: (name = 'test') => thread.report().policies.find((policy) => policy.name === name),
-    [Symbol.asyncDispose]: () => thread.drain(),
+    [Symbol.asyncDispose]: () => tapeThread.drain(),
   };
 }
 
