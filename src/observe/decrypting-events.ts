@@ -69,6 +69,8 @@ interface Undecided {
 
 const NOTHING = new Uint8Array(0);
 const GAPS_MAX = 16;
+/** Time that goes back by more than this is another time. */
+const CLOCK_BACK_MICROS = 60e6;
 
 /**
  * Stands between a reassembler and an observer: TLS connections are decrypted with the secrets of a key log, those that cannot
@@ -93,6 +95,7 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
   readonly #limits: TlsLimits;
   readonly #keyLog: KeyLog;
   readonly #giveUp: (id: number) => void;
+  readonly #unlisten: () => void;
   readonly #plain: CapturedEvents;
   readonly #undecided = new Map<number, Undecided>();
   readonly #connections = new Map<number, DecryptedConnection>();
@@ -112,7 +115,7 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
     this.#giveUp = options.giveUp;
     this.#limits = { ...TLS_LIMITS, ...options.limits };
     this.#plain = new CapturedEvents(options.tap, options.observer);
-    this.#keyLog.listen((random) => this.#wake(random));
+    this.#unlisten = this.#keyLog.listen((random) => this.#wake(random));
   }
 
   /** TLS connections followed now, those that wait, and the memory that this takes, bytes. */
@@ -192,15 +195,18 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
 
   /** So late is it: whoever has waited for too long does not any more. */
   advance(micros: number): void {
+    if (isEarlier(micros, this.#now)) return;
     this.#now = micros;
     for (const connection of this.#waiting) {
-      if (micros - connection.waitsSince < this.#limits.waitMicros && micros >= connection.waitsSince) return;
+      const waited = micros - connection.waitsSince;
+      if (waited < this.#limits.waitMicros && waited > -CLOCK_BACK_MICROS) return;
       this.#expire(connection);
     }
   }
 
-  /** The input is over: nothing is waited for any more. */
+  /** The input is over: nothing is waited for any more, and the key log is let go. */
   finish(): void {
+    this.#unlisten();
     for (const connection of this.#waiting) this.#expire(connection);
   }
 
@@ -308,7 +314,7 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
         this.#expire(longest);
       }
     }
-    if (micros > this.#now && this.#waiting.size > 0) this.advance(micros);
+    if (this.#waiting.size > 0) this.advance(micros);
   }
 
   #wait(connection: DecryptedConnection, waits: boolean, micros: number): void {
@@ -342,4 +348,9 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
     connection.heldBytes = 0;
     if (connection.waitsSince !== 0) this.#wait(connection, false, 0);
   }
+}
+
+/** Packets of several queues may be a little out of order. */
+function isEarlier(micros: number, now: number): boolean {
+  return micros < now && micros > now - CLOCK_BACK_MICROS;
 }

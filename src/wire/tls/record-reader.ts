@@ -208,7 +208,8 @@ export class RecordReader {
     const wanted = this.#have + to - from;
     if (wanted > this.#buffer.length) {
       // Grows with what really comes, not with what a record says it has.
-      const larger = new Uint8Array(Math.max(wanted, BUFFER_BYTES_MIN, this.#buffer.length * 2));
+      const grown = Math.min(this.#buffer.length * 4, RECORD_HEAD_BYTES + CONTENT_BYTES_MAX);
+      const larger = new Uint8Array(Math.max(wanted, BUFFER_BYTES_MIN, grown));
       larger.set(this.#buffer.subarray(0, this.#have));
       this.#buffer = larger;
     }

@@ -66,7 +66,7 @@ export class TlsSide implements RecordSink {
     if (this.#ended) return;
     const { output } = this.#host;
     if (this.#hole !== undefined) output.fill(this.#hole, undefined);
-    if (this.reader.incomplete) output.lost(this.#direction, micros);
+    else if (this.reader.incomplete) output.lost(this.#direction, micros);
     this.#close(micros);
   }
 
