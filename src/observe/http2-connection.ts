@@ -12,8 +12,8 @@ import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts'
 import { LiveExchange } from './exchange.ts';
 import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
-
 import { Http2Resumption } from './http2-resumption.ts';
+
 /** Requests of one connection under way at once; those past it are not followed. */
 const STREAMS_MAX = 1024;
 /** Requests that a client may take back before anything of an answer has come, at once and per second (CVE-2023-44487). */
@@ -62,20 +62,20 @@ export class Http2Connection implements ConnectionDecoder {
   #micros = 0;
   #calmMicros = 0;
   #resets: TokenBucket | undefined = undefined;
+  readonly #resumption = new Http2Resumption();
   #clientEnded = false;
   #over = false;
 
-  readonly #resumption = new Http2Resumption();
   constructor(host: ConnectionHost, connection: FollowedConnection, upgraded?: Upgraded) {
     this.#host = host;
     this.#connection = connection;
     this.#client = new FrameDecoder(this.#clientEvents(), host.http2Limits);
     this.#primary = new FrameDecoder(this.#primaryEvents(), host.http2Limits);
     if (upgraded !== undefined) this.#takeOver(upgraded);
+    host.spare(connection);
   }
 
   /** Answers say what they are to. */
-    host.spare(connection);
   get pipelined(): boolean {
     return false;
   }
@@ -95,10 +95,10 @@ export class Http2Connection implements ConnectionDecoder {
       this.#client.calm();
       this.#primary.calm();
     }
+    if (this.#resumption.lost[direction] && !this.#resume(direction, chunk)) return;
     if (direction === FROM_PRIMARY) this.#primary.write(chunk);
     else if (this.#prefaceLeft === 0) this.#client.write(chunk);
     else this.#readPreface(chunk);
-    if (this.#resumption.lost[direction] && !this.#resume(direction, chunk)) return;
   }
 
   gap(direction: Direction, bytes: number, _lost: boolean, micros: number): void {
@@ -145,13 +145,13 @@ export class Http2Connection implements ConnectionDecoder {
   #clientEvents(): Http2Events {
     return {
       headers: (stream, fields, endStream) => this.#onRequest(stream, fields, endStream),
+      unknownHeaders: (stream) => this.#onUnknownRequest(stream),
       data: (stream, chunk) => this.#onRequestBody(stream, chunk),
       dataGap: (stream, bytes) => this.#onRequestGap(stream, bytes),
       end: (stream) => this.#onRequestEnd(stream, undefined),
       reset: (stream) => this.#onClientReset(stream),
       setting: (parameter, value) => this.#agree(this.#primary, parameter, value),
       // Of the primary's streams, which are pushed ones.
-      unknownHeaders: (stream) => this.#onUnknownRequest(stream),
       goAway() {},
       settingsAcknowledged() {},
       windowUpdate() {},
@@ -165,13 +165,13 @@ export class Http2Connection implements ConnectionDecoder {
   #primaryEvents(): Http2Events {
     return {
       headers: (stream, fields, endStream) => this.#onResponse(stream, fields, endStream),
+      unknownHeaders: (stream) => this.#onUnknownResponse(stream),
       data: (stream, chunk) => this.#onResponseBody(stream, chunk),
       dataGap: (stream, bytes) => this.#onResponseGap(stream, bytes),
       end: (stream) => this.#onResponseEnd(stream),
       reset: (stream) => this.#onPrimaryReset(stream),
       setting: (parameter, value) => this.#agree(this.#client, parameter, value),
       goAway: (lastStream) => this.#onGoAway(lastStream),
-      unknownHeaders: (stream) => this.#onUnknownResponse(stream),
       settingsAcknowledged() {},
       windowUpdate() {},
       ping() {},
@@ -204,16 +204,16 @@ export class Http2Connection implements ConnectionDecoder {
     this.#lastStream = stream;
     const { counts, sink } = this.#host;
     counts.http2Requests++;
+    if (!this.#resumption.follows(stream)) {
+      this.#countUnseen('tape_gap');
+      return;
+    }
     const block = fields === undefined ? undefined : Http2RequestHead.of(fields);
     const head = endStream && (block?.contentLength ?? 0) > 0 ? undefined : block;
     if (fields === undefined) this.#countUnseen('too_large');
     else if (head === undefined) {
       this.#countUnseen('ambiguous');
       sink.ambiguous(this.#connection, 'a header block that is no proper request');
-    if (!this.#resumption.follows(stream)) {
-      this.#countUnseen('tape_gap');
-      return;
-    }
     } else if (stream > this.#lastAnswered) this.#countUnseen('primary_closed');
     else this.#begin(stream, head, endStream);
   }
@@ -308,6 +308,7 @@ export class Http2Connection implements ConnectionDecoder {
   }
 
   #onResponse(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
+    this.#resumption.answered(stream, this.#lastStream);
     const exchange = this.#streams.get(stream);
     if (exchange === undefined) return;
     if (exchange.response !== undefined) {
@@ -328,7 +329,6 @@ export class Http2Connection implements ConnectionDecoder {
   }
 
   #onResponseTrailers(
-    this.#resumption.answered(stream, this.#lastStream);
     stream: number,
     exchange: LiveExchange,
     fields: readonly Field[] | undefined,
@@ -402,11 +402,35 @@ export class Http2Connection implements ConnectionDecoder {
     if (this.#over) return;
     const { counts } = this.#host;
     counts.http2Faults[fault]++;
+    if (fault === 'gap' || this.#resumption.excuses(fault)) {
+      this.#lose(direction, INCOMPLETE[fault]);
+      return;
+    }
+    this.#over = true;
     counts.givenUp++;
     this.#abandon(INCOMPLETE[fault]);
     for (const side of [FROM_CLIENT, FROM_PRIMARY] as const)
       this.#host.skip(this.#connection, side, 0, Infinity);
     this.#host.giveUp(this.#connection);
+  }
+
+  /** What is under way cannot be told from what comes next; the other direction is read on, for its header compression. */
+  #lose(direction: Direction, reason: IncompleteReason): void {
+    this.#resumption.lose(direction);
+    if (direction === FROM_CLIENT) this.#prefaceLeft = 0;
+    (direction === FROM_CLIENT ? this.#client : this.#primary).stop();
+    // Numbers may have been read in what was no frame.
+    this.#lastStream = 0;
+    this.#lastAnswered = Infinity;
+    this.#abandon(reason);
+  }
+
+  /** @returns whether a direction goes on with this chunk */
+  #resume(direction: Direction, chunk: Uint8Array): boolean {
+    if (!this.#resumption.resume(direction, chunk)) return false;
+    (direction === FROM_CLIENT ? this.#client : this.#primary).resume();
+    if (this.#resumption.whole) this.#host.counts.resynchronised++;
+    return true;
   }
 
   /** An exchange will not become whole. The copies of a request that the client takes back end, whole or not. */
@@ -440,36 +464,12 @@ function isCut({ request, response, responseBodyBytes }: LiveExchange): boolean 
   return responseBodyBytes > 0 || !(request.method === 'HEAD' || response?.status === 304);
 }
 
+function hasPseudo(fields: readonly Field[]): boolean {
+  return fields[0]?.[0].startsWith(':') === true;
+}
+
 function lengthOf(fields: readonly Field[]): number {
   let bytes = 0;
   for (const [name, value] of fields) bytes += name.length + value.length;
   return bytes;
 }
-    if (fault === 'gap' || this.#resumption.excuses(fault)) {
-      this.#lose(direction, INCOMPLETE[fault]);
-      return;
-    }
-    this.#over = true;
-  /** What is under way cannot be told from what comes next; the other direction is read on, for its header compression. */
-  #lose(direction: Direction, reason: IncompleteReason): void {
-    this.#resumption.lose(direction);
-    if (direction === FROM_CLIENT) this.#prefaceLeft = 0;
-    (direction === FROM_CLIENT ? this.#client : this.#primary).stop();
-    // Numbers may have been read in what was no frame.
-    this.#lastStream = 0;
-    this.#lastAnswered = Infinity;
-    this.#abandon(reason);
-  }
-
-  /** @returns whether a direction goes on with this chunk */
-  #resume(direction: Direction, chunk: Uint8Array): boolean {
-    if (!this.#resumption.resume(direction, chunk)) return false;
-    (direction === FROM_CLIENT ? this.#client : this.#primary).resume();
-    if (this.#resumption.whole) this.#host.counts.resynchronised++;
-    return true;
-  }
-
-function hasPseudo(fields: readonly Field[]): boolean {
-  return fields[0]?.[0].startsWith(':') === true;
-}
-
