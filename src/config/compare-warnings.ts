@@ -9,7 +9,30 @@ const MANY_PAIRS = 1_000_000;
 
 /** What about the comparison of a policy is allowed and probably not meant. */
 export function compareWarnings(policy: Policy, path: readonly PropertyKey[]): readonly Warning[] {
-  return [...ignoreWarnings(policy, path), ...noiseWarnings(policy, path), ...gateWarnings(policy, path)];
+  return [
+    ...ignoreWarnings(policy, path),
+    ...noiseWarnings(policy, path),
+    ...gateWarnings(policy, path),
+    ...redactionWarnings(policy, path),
+  ];
+}
+
+function redactionWarnings(
+  { matches, rewrite, compare }: Policy,
+  path: readonly PropertyKey[],
+): readonly Warning[] {
+  const { jsonFields, unknownMessages } = rewrite.redact;
+  const { descriptors, reflection } = compare.protobuf;
+  if (jsonFields.length === 0 || unknownMessages === 'copy') return [];
+  if (descriptors !== undefined || reflection !== undefined) return [];
+  if (!matches.some(({ grpc }) => grpc !== undefined)) return [];
+  return [
+    {
+      path: [...path, 'rewrite', 'redact', 'jsonFields'],
+      message: 'no call with Protobuf is copied: without descriptors its fields have no names to redact by',
+      hint: 'give compare.protobuf: { reflection: primary } or descriptors',
+    },
+  ];
 }
 
 function ignoreWarnings({ compare }: Policy, path: readonly PropertyKey[]): readonly Warning[] {

@@ -157,12 +157,24 @@ function redactSchema(): z.ZodType<Redaction> {
       ),
       {
         description:
-          'Fields of JSON bodies whose values are replaced: keys with dots between them, `*` for any key or index.',
+          'Fields of JSON bodies whose values are replaced: keys with dots between them, `*` for any key or index. Also of Protobuf messages, by the names of `compare.protobuf`.',
         examples: [['user.email', 'items.*.card']],
       },
       { min: 0, max: 64 },
     ).prefault([]),
-  }).transform(({ headers, queryParams, jsonFields }): Redaction => ({ headers, queryParams, jsonFields }));
+    unknownMessages: choice(
+      {
+        description:
+          'With `jsonFields`: whether Protobuf messages whose fields have no known names are held back (`redaction_failed`), or copied as they are.',
+      },
+      ['hold', 'copy'],
+    ).prefault('hold'),
+  }).transform(({ headers, queryParams, jsonFields, unknownMessages }): Redaction => ({
+    headers,
+    queryParams,
+    jsonFields,
+    unknownMessages,
+  }));
 }
 
 function checkHost(host: string): string {

@@ -2,6 +2,7 @@ import type { Copy, CopyRequest } from '../model/copy.ts';
 import type { NotMirroredReason } from '../model/exchange.ts';
 import { encodeChunk } from '../wire/http1/encode.ts';
 import type { BreakerPass } from './breaker.ts';
+import type { BodyTransform } from './body-redaction.ts';
 import type { Carrier, CopyProtocol } from './carrier.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
@@ -63,15 +64,21 @@ export class CopyTask implements Copy {
   /** What ends a chunked body, once the live request is whole. */
   lastChunk: Buffer | undefined = undefined;
   readonly #host: CopyHost;
+  readonly #transform: BodyTransform | undefined;
+  /** Of the live body, where that is known and the copy's is another. */
+  readonly #liveLength: number | undefined;
   #length: number;
   #received = 0;
   #body: Pieces | undefined = undefined;
   /** Bytes that are counted as buffered. */
   #heldBytes = 0;
 
-  constructor(host: CopyHost, request: CopyRequest, pass: BreakerPass) {
-    const { body } = request;
+  /** @param transform what happens to its body as it comes; its length then is not known before its end */
+  constructor(host: CopyHost, request: CopyRequest, pass: BreakerPass, transform?: BodyTransform) {
+    const body = transform === undefined ? request.body : 'chunked';
     this.#host = host;
+    this.#transform = transform;
+    this.#liveLength = transform !== undefined && typeof request.body === 'number' ? request.body : undefined;
     this.request = request;
     this.pass = pass;
     this.body = body;
@@ -87,8 +94,10 @@ export class CopyTask implements Copy {
   write(chunk: Uint8Array): void {
     if (this.over || this.ended || chunk.length === 0) return;
     this.#received += chunk.length;
-    if (!this.chunked && this.#received > this.#length) this.#host.giveUp(this, 'ambiguous');
+    const length = this.#liveLength ?? (this.chunked ? Infinity : this.#length);
+    if (this.#received > length) this.#host.giveUp(this, 'ambiguous');
     else if (this.#received > this.#host.bodyBytesMax) this.#host.giveUp(this, 'body_too_large');
+    else if (this.#transform !== undefined) this.#writeChanged(this.#transform.push(chunk));
     else {
       this.#keep(chunk);
       this.hold(chunk.length);
@@ -96,10 +105,28 @@ export class CopyTask implements Copy {
     }
   }
 
+  #writeChanged(parts: readonly Uint8Array[] | undefined): void {
+    if (parts === undefined) {
+      this.#host.giveUp(this, 'redaction_failed');
+      return;
+    }
+    let bytes = 0;
+    for (const part of parts) {
+      this.#keep(part);
+      bytes += part.length;
+    }
+    this.hold(bytes);
+    if (bytes > 0) this.#host.grown(this, bytes);
+  }
+
   end(trailers?: readonly Field[]): void {
     if (this.over || this.ended) return;
-    if (!this.chunked && this.#received < this.#length) {
+    if (this.#received < (this.#liveLength ?? (this.chunked ? 0 : this.#length))) {
       this.#host.giveUp(this, 'client_closed');
+      return;
+    }
+    if (this.#transform?.atEnd === false) {
+      this.#host.giveUp(this, 'redaction_failed');
       return;
     }
     this.ended = true;

@@ -3,8 +3,9 @@ import type { Clock } from '../kit/clock.ts';
 import { Slab } from '../kit/slab.ts';
 import type { Copy, CopyOutcome, CopyRequest, MirrorAnswer } from '../model/copy.ts';
 import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
+import type { MessageRedaction } from '../model/message-redaction.ts';
 import type { Limits, MirrorSettings, Policy, Rewrite } from '../model/policy.ts';
-import { createBodyRedaction } from './body-redaction.ts';
+import { createBodyRedaction, queryMessage } from './body-redaction.ts';
 import type { BodyRedaction } from './body-redaction.ts';
 import { Breaker } from './breaker.ts';
 import type { BreakerResult } from './breaker.ts';
@@ -34,6 +35,8 @@ export interface MirrorOptions {
   readonly limits: Limits;
   readonly rewrite: Rewrite;
   readonly order: Policy['order'];
+  /** What is known of Protobuf messages, where they are to be redacted. */
+  readonly messages?: MessageRedaction | undefined;
   /** Secret by which copies are known again. */
   readonly markerKey: Uint8Array;
   /** Closes everything at once. */
@@ -63,6 +66,8 @@ export class Mirror implements AsyncDisposable {
   readonly #rewriter: RequestRewriter;
   readonly #marker: Marker;
   readonly #redaction: BodyRedaction | undefined;
+  /** A message in a query is not looked into. */
+  readonly #holdsQueries: boolean;
   readonly #breaker: Breaker;
   readonly #rates: Rates;
   readonly #order: LiveOrder | undefined;
@@ -98,7 +103,15 @@ export class Mirror implements AsyncDisposable {
       origin.host,
       origin.tls === undefined ? 'http' : 'https',
     );
-    this.#redaction = createBodyRedaction(rewrite.redact.jsonFields);
+    const { redact } = rewrite;
+    const { messages } = options;
+    this.#redaction = createBodyRedaction({
+      redact,
+      messages,
+      side: 'request',
+      messageBytes: limits.bodyBytes,
+    });
+    this.#holdsQueries = this.#redaction !== undefined && redact.unknownMessages !== 'copy';
     this.#order = options.order === 'connection' ? new LiveOrder() : undefined;
     this.#rates = new Rates(limits, clock.monotonic());
     this.#breaker = new Breaker(limits.breaker, (state) => {
@@ -170,15 +183,17 @@ export class Mirror implements AsyncDisposable {
     if (this.#closed) return 'paused';
     if (request.webSocket === true) return this.#copyWebSocket(request);
     if (typeof body === 'number' && body > this.#limits.bodyBytes) return 'body_too_large';
-    const treatment =
-      body === 'none' || body === 0 ? 'stream' : (this.#redaction?.treatment(head) ?? 'stream');
-    if (treatment === 'refuse') return 'redaction_failed';
-    if (!this.#hasRoom(treatment === 'collect')) return 'queue_full';
+    const treatment = body === 'none' || body === 0 ? undefined : this.#redaction?.treatment(head);
+    if (treatment?.kind === 'refuse' || (this.#holdsQueries && queryMessage(head.query)))
+      return 'redaction_failed';
+    const collects = treatment?.kind === 'collect';
+    if (!this.#hasRoom(collects)) return 'queue_full';
     const nowMs = this.#clock.monotonic();
     const pass = this.#breaker.admit(nowMs);
     if (pass === undefined) return 'breaker_open';
-    const task = new CopyTask(this.#copyHost, request, pass);
-    task.collecting = treatment === 'collect';
+    const transform = treatment?.kind === 'transform' ? treatment.begin() : undefined;
+    const task = new CopyTask(this.#copyHost, request, pass, transform);
+    task.collecting = collects;
     const flaw = this.#prepare(task, body, nowMs);
     if (flaw !== undefined) {
       this.#breaker.settle(pass, 'neutral', nowMs);

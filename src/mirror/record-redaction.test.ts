@@ -32,7 +32,7 @@ test('what the policy names is not recorded', () => {
   ]);
   equal(
     redaction
-      .body([['content-type', 'application/json']], Buffer.from('{"user":{"email":"a@b"},"n":1}'))
+      .body([['content-type', 'application/json']], Buffer.from('{"user":{"email":"a@b"},"n":1}'), '/a')
       ?.toString(),
     '{"user":{"email":"redacted"},"n":1}',
   );
@@ -55,6 +55,6 @@ const hidden: readonly (readonly [
 ];
 for (const [what, fields, body] of hidden) {
   test(`a body that may hold such a field and is ${what} is left out`, () => {
-    equal(redaction.body(fields, Buffer.from(body)), undefined);
+    equal(redaction.body(fields, Buffer.from(body), '/a'), undefined);
   });
 }

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { compileJsonFields } from './json-fields.ts';
+import { compileJsonFields } from '../model/json-fields.ts';
 import { JSON_DEPTH_MAX, redactJson } from './redact-json.ts';
 
 /** UNDERSTUDY_FUZZ_SEED looks elsewhere. */

@@ -1,5 +1,5 @@
-import { childrenOf } from './json-fields.ts';
-import type { FieldNode } from './json-fields.ts';
+import { childrenOf } from '../model/json-fields.ts';
+import type { FieldNode } from '../model/json-fields.ts';
 import { blankEnd, literalEnd, numberEnd, stringEnd } from './json-scanner.ts';
 import { REDACTED } from './redact-query.ts';
 

@@ -15,7 +15,7 @@ export interface WebSocketsHost extends Omit<WebSocketHost, 'origin' | 'redact' 
   over(request: CopyRequest, pass: BreakerPass, end: WebSocketEnd): void;
 }
 
-const UNNAMED = { header: () => undefined };
+const UNNAMED = { path: '', header: () => undefined };
 /** What each side says for its own connection only (RFC 6455 §4.1). */
 const OWN_FIELDS = /^sec-websocket-(?:key|version|extensions|accept):.*\r\n/gim;
 

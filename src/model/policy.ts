@@ -110,8 +110,10 @@ export interface Redaction {
   /** Lower-case header names. */
   readonly headers: readonly string[];
   readonly queryParams: readonly string[];
-  /** Dotted paths of JSON body fields, `*` for any key or index: `user.email`, `items.*.card`. */
+  /** Dotted paths of fields of JSON bodies and Protobuf messages, `*` for any key or index: `user.email`, `items.*.card`. */
   readonly jsonFields: readonly string[];
+  /** Whether messages that may hold such a field, and cannot be looked into, are copied; by default they are held back. */
+  readonly unknownMessages?: 'hold' | 'copy';
 }
 
 export interface Limits {

@@ -1,3 +1,5 @@
+import { Buffer } from 'node:buffer';
+
 /** How messages and the outcome of a call are carried. Unary Connect calls are plain HTTP, and no such protocol. */
 export type RpcProtocol = 'grpc' | 'grpc-web' | 'grpc-web-text' | 'connect';
 
@@ -25,4 +27,12 @@ export function rpcOf(contentType: string): Rpc | undefined {
   )
     return { protocol, codec: codec.toLowerCase() };
   return undefined;
+}
+
+/** The bytes of a gRPC-Web text body: base64, in parts that may each be padded. Undefined when it is none. */
+export function decodeWebText(bytes: Buffer): Buffer | undefined {
+  const text = bytes.toString('latin1');
+  if (!/^[A-Za-z\d+/=\s]*$/.test(text)) return undefined;
+  const parts = text.replaceAll(/\s/g, '').match(/[A-Za-z\d+/]+=*/g) ?? [];
+  return Buffer.concat(parts.map((part) => Buffer.from(part, 'base64')));
 }

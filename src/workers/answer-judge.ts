@@ -8,6 +8,7 @@ import { FAILURES, PairCounter } from '../compare/tally/pair-counter.ts';
 import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
 import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
 import type { Exchange, RequestHead, ResponseHead } from '../model/exchange.ts';
+import type { MessageRedaction } from '../model/message-redaction.ts';
 import type { Policy } from '../model/policy.ts';
 import type { RecordedExchange } from '../model/recording.ts';
 import type { PairIncompleteReason, PairTally } from '../model/tally.ts';
@@ -23,6 +24,8 @@ export interface AnswerJudgeOptions {
   readonly heldWrites: HeldWrites;
   /** Longest body kept of one answer in an example, bytes. */
   readonly recordedBytes: number;
+  /** What is known of Protobuf messages, where they are to be redacted. */
+  readonly messages?: MessageRedaction | undefined;
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number;
   readonly random: () => number;
@@ -80,7 +83,7 @@ export class AnswerJudge implements PolicyJudge {
       ]),
     );
     this.#chooser = new ExampleChooser(DEFAULT_EXAMPLES, now(), random);
-    this.#recorder = new ExchangeRecorder(policy.name, rewrite.redact, recordedBytes);
+    this.#recorder = new ExchangeRecorder(policy.name, rewrite.redact, recordedBytes, options.messages);
   }
 
   held({ path }: RequestHead): void {

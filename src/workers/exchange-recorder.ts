@@ -4,6 +4,7 @@ import type { Difference } from '../model/difference.ts';
 import { decodeRecords } from '../model/message-record.ts';
 import type { CopyOutcome } from '../model/copy.ts';
 import type { Exchange, ResponseHead } from '../model/exchange.ts';
+import type { MessageRedaction } from '../model/message-redaction.ts';
 import type { Redaction } from '../model/policy.ts';
 import type { RecordedAnswer, RecordedExchange, RecordedOther } from '../model/recording.ts';
 
@@ -22,9 +23,9 @@ export class ExchangeRecorder {
   readonly #bodyBytes: number;
 
   /** @param bodyBytes the longest body that is kept of one answer; longer ones are cut */
-  constructor(policy: string, redact: Redaction, bodyBytes: number) {
+  constructor(policy: string, redact: Redaction, bodyBytes: number, messages?: MessageRedaction) {
     this.#policy = policy;
-    this.#redaction = createRecordRedaction(redact);
+    this.#redaction = createRecordRedaction(redact, messages);
     this.#bodyBytes = bodyBytes;
   }
 
@@ -52,22 +53,23 @@ export class ExchangeRecorder {
         bodyBytes: exchange.requestBodyBytes,
       },
       primary: this.#answer(
+        request.path,
         response,
         body,
         exchange.responseBodyBytes,
         times.responseStart - times.requestStart,
         times.responseEnd - times.requestStart,
       ),
-      others: copies.map((copy) => this.#other(copy)),
+      others: copies.map((copy) => this.#other(request.path, copy)),
     };
   }
 
-  #other({ name, role, outcome, differences }: ComparedCopy): RecordedOther {
+  #other(path: string, { name, role, outcome, differences }: ComparedCopy): RecordedOther {
     const failure = outcome?.kind === 'failed' ? outcome.failure : undefined;
     if (outcome?.kind !== 'answered') return { name, role, answer: undefined, failure, differences };
     const { head, body, bodyBytes, startMicros, firstByteMicros, endMicros } = outcome.answer;
     const firstByte = firstByteMicros - startMicros;
-    const answer = this.#answer(head, body, bodyBytes, firstByte, endMicros - startMicros);
+    const answer = this.#answer(path, head, body, bodyBytes, firstByte, endMicros - startMicros);
     return { name, role, answer, failure, differences };
   }
 
@@ -76,7 +78,7 @@ export class ExchangeRecorder {
     const lines: string[] = [];
     for (const record of decodeRecords(records)) {
       if (record.kind === 'text')
-        lines.push(this.#redaction.body([], record.payload)?.toString('utf8') ?? '…');
+        lines.push(this.#redaction.body([], record.payload, '')?.toString('utf8') ?? '…');
       else if (record.kind === 'binary') lines.push(`[${record.payload.length} bytes]`);
       else if (record.kind === 'close') lines.push(`[closed: ${record.code} ${record.reason}]`);
       else lines.push('[lost]');
@@ -85,6 +87,7 @@ export class ExchangeRecorder {
   }
 
   #answer(
+    path: string,
     head: ResponseHead,
     pieces: readonly Uint8Array[],
     bodyBytes: number,
@@ -94,7 +97,7 @@ export class ExchangeRecorder {
     const fields = [...head.headers()];
     // What is cut off before it is redacted could not be read.
     const whole = Buffer.concat(pieces);
-    const body = head.status === 101 ? this.#messages(whole) : this.#redaction.body(fields, whole);
+    const body = head.status === 101 ? this.#messages(whole) : this.#redaction.body(fields, whole, path);
     return {
       status: head.status,
       headers: this.#redaction.headers(fields),

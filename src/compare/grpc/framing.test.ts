@@ -1,7 +1,8 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { decodeWebText, readRpcBody } from './framing.ts';
+import { decodeWebText } from '../../model/rpc.ts';
+import { readRpcBody } from './framing.ts';
 import { metadataOf, readConnectEnd, readStatus, readTrailerLines, statusText } from './status.ts';
 
 const LIMITS = { messages: 3, bytes: 1000 };

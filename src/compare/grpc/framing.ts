@@ -1,4 +1,4 @@
-import { Buffer } from 'node:buffer';
+import type { Buffer } from 'node:buffer';
 import type { BodyFault } from '../../model/difference.ts';
 import { decodeBody } from '../../model/content-coding.ts';
 
@@ -76,12 +76,4 @@ function decompressed(bytes: Buffer, encoding: string, limit: number): Decoded {
   if (encoding === '' || encoding === 'identity') return { bytes, fault: 'unknown_coding' };
   if (bytes.length === 0) return { bytes, fault: 'truncated_coding' };
   return decodeBody(bytes, encoding, Math.max(1, limit));
-}
-
-/** The bytes of a gRPC-Web text body: base64, in parts that may each be padded. Undefined when it is none. */
-export function decodeWebText(bytes: Buffer): Buffer | undefined {
-  const text = bytes.toString('latin1');
-  if (!/^[A-Za-z\d+/=\s]*$/.test(text)) return undefined;
-  const parts = text.replaceAll(/\s/g, '').match(/[A-Za-z\d+/]+=*/g) ?? [];
-  return Buffer.concat(parts.map((part) => Buffer.from(part, 'base64')));
 }

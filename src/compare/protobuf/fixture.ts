@@ -99,6 +99,14 @@ const SHOP = create(FileDescriptorProtoSchema, {
       method: [
         { name: 'Get', inputType: '.shop.Item', outputType: '.shop.Order', options: { idempotencyLevel: 1 } },
         { name: 'List', inputType: '.shop.Item', outputType: '.shop.Order', serverStreaming: true },
+        { name: 'Add', inputType: '.shop.Order', outputType: '.shop.Order', clientStreaming: true },
+        {
+          name: 'Talk',
+          inputType: '.shop.Order',
+          outputType: '.shop.Order',
+          clientStreaming: true,
+          serverStreaming: true,
+        },
       ],
     },
   ],

@@ -108,6 +108,8 @@ export class ProtobufTypes {
     return {
       number: field.number,
       name: field.kind === 'extension' ? `[${field.typeName}]` : field.name,
+      jsonName: field.jsonName,
+      required: field.presence === FeatureSet_FieldPresence.LEGACY_REQUIRED,
       list: field.fieldKind === 'list',
       explicit: field.presence !== FeatureSet_FieldPresence.IMPLICIT,
       value: this.#value(field),

@@ -17,6 +17,10 @@ export interface FieldPlan {
   readonly number: number;
   /** As in the .proto file; of extensions the full name in brackets. */
   readonly name: string;
+  /** In JSON. */
+  readonly jsonName: string;
+  /** Whether a message without it is none (proto2). */
+  readonly required: boolean;
   readonly list: boolean;
   /** Whether unset can be told from set to the default. */
   readonly explicit: boolean;

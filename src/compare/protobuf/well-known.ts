@@ -86,6 +86,8 @@ function plainPlan(
   const fields = values.map(([name, value], index): FieldPlan => ({
     number: index + 1,
     name,
+    jsonName: name,
+    required: false,
     list: false,
     explicit: false,
     value,
