@@ -47,12 +47,15 @@ export interface KeyLogCounts {
   evicted: number;
 }
 
+/** Secrets an octet per character: a third of the memory that byte arrays take. */
+type KeptSecrets = { -readonly [Name in keyof SessionSecrets]: string };
+
 /** Secrets of TLS sessions, by the random of their ClientHello. Key logs and capture files bring them: `KeyLogReader`. */
 export class KeyLog {
   readonly counts: KeyLogCounts = { secrets: 0, ignored: 0, malformed: 0, evicted: 0 };
   readonly #sessionsMax: number;
   /** By the random in small hexadecimal digits, the oldest first. */
-  readonly #sessions = new Map<string, { -readonly [Name in keyof SessionSecrets]: SessionSecrets[Name] }>();
+  readonly #sessions = new Map<string, KeptSecrets>();
   readonly #listeners = new Set<(random: string) => void>();
 
   constructor(options: KeyLogOptions = {}) {
@@ -66,7 +69,10 @@ export class KeyLog {
 
   /** What is known of a session. @param random of its ClientHello, 64 small hexadecimal digits */
   secretsOf(random: string): SessionSecrets | undefined {
-    return this.#sessions.get(random);
+    const session = this.#sessions.get(random);
+    if (session === undefined) return undefined;
+    const secrets = Object.entries(session).map(([name, text]) => [name, Buffer.from(text, 'latin1')]);
+    return Object.fromEntries(secrets);
   }
 
   /** Calls back after each new secret, with the session's random. @returns what ends that */
@@ -84,10 +90,10 @@ export class KeyLog {
     if (label === '') this.counts.malformed++;
     else if (name === undefined) this.counts.ignored++;
     else if (random.length !== RANDOM_DIGITS || !isSecret(name, secret)) this.counts.malformed++;
-    else this.#add(random.toLowerCase(), name, Uint8Array.from(Buffer.from(secret, 'hex')));
+    else this.#add(random.toLowerCase(), name, Buffer.from(secret, 'hex').toString('latin1'));
   }
 
-  #add(random: string, name: keyof SessionSecrets, secret: Uint8Array): void {
+  #add(random: string, name: keyof SessionSecrets, secret: string): void {
     let session = this.#sessions.get(random);
     if (session === undefined) {
       session = {};
@@ -99,7 +105,7 @@ export class KeyLog {
       }
     }
     // A client's and a server's log may both be read.
-    if (session[name] !== undefined && Buffer.compare(session[name], secret) === 0) return;
+    if (session[name] === secret) return;
     session[name] = secret;
     this.counts.secrets++;
     for (const listener of this.#listeners) listener(random);
