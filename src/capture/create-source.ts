@@ -5,6 +5,7 @@ import type { Logger } from '../kit/log.ts';
 import { silentLogger } from '../kit/log.ts';
 import type { CaptureSourceSettings } from '../model/capture.ts';
 import { FileSource } from './file-source.ts';
+import { InterfaceSource } from './interface-source.ts';
 import type { CaptureSource } from './source.ts';
 
 export interface CaptureSourceOptions {
@@ -24,6 +25,7 @@ export function createCaptureSource(
     case 'file':
       return new FileSource(settings, clock);
     case 'interface':
+      return new InterfaceSource(settings, clock, log);
     case 'vxlan':
     case 'geneve':
     case 'pcap-over-ip':

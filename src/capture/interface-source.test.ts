@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync, readdirSync } from 'node:fs';
+import { test } from 'node:test';
+import { CollectingSink } from '../../test/fixtures/collecting-sink.ts';
+import { eventually } from '../../test/fixtures/eventually.ts';
+import { findProgram } from './capture-program.ts';
+import type { InterfaceSettings } from './capture-program.ts';
+import { createCaptureSource } from './create-source.ts';
+
+const hasRights = process.geteuid?.() === 0;
+const SETTINGS: InterfaceSettings = {
+  kind: 'interface',
+  interface: 'lo',
+  namespace: undefined,
+  filter: undefined,
+  snapBytes: 262_144,
+  bufferBytes: 4 * 1024 * 1024,
+  program: 'auto',
+};
+
+async function skipReason(program: string): Promise<string | false> {
+  if (!hasRights) return 'capturing needs root';
+  return (await findProgram(program)) === undefined ? `${program} is not installed` : false;
+}
+
+/** Sends datagrams on loopback that carry a text of their own. */
+async function sent(port: number, texts: readonly string[]): Promise<void> {
+  await using socket = createSocket('udp4');
+  for (const text of texts)
+    await new Promise((resolve) => socket.send(text, port, '127.0.0.1', () => resolve(undefined)));
+}
+
+/** A port on which somebody listens, so that nothing is answered. */
+async function listening() {
+  const socket = createSocket('udp4');
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  return { port: socket.address().port, [Symbol.asyncDispose]: () => socket[Symbol.asyncDispose]() };
+}
+
+/** Processes that capture with this filter. */
+function capturing(filter: string): readonly string[] {
+  return readdirSync('/proc').filter((pid) => {
+    if (!/^\d+$/.test(pid)) return false;
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(filter);
+    } catch {
+      return false;
+    }
+  });
+}
+
+for (const program of ['tcpdump', 'dumpcap'] as const) {
+  const skip = await skipReason(program);
+  test(
+    `captures with ${program}, with as few rights as can be, and leaves nobody behind`,
+    { skip },
+    async () => {
+      await using target = await listening();
+      const filter = `udp dst port ${target.port}`;
+      await using source = createCaptureSource({ ...SETTINGS, program, filter });
+      const sink = new CollectingSink();
+      await source.start(sink);
+      assert.equal(source.description, `lo, by ${program}`);
+      const [pid = ''] = capturing(filter);
+      const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+      assert.match(status, /^Uid:\t65534\t65534\t65534\t65534$/m);
+      assert.match(status, /^NoNewPrivs:\t1$/m);
+      // Nothing, or capturing alone.
+      assert.match(status, /^CapEff:\t000000000000[02]000$/m);
+      await sent(target.port, ['first', 'second']);
+      await sink.until(() => sink.frames.length === 2);
+      assert.deepEqual(
+        sink.frames.map((frame) => frame.subarray(42).toString()),
+        ['first', 'second'],
+      );
+      assert.ok(Math.abs(sink.micros[0] ?? 0) / 1000 - Date.now() < 60_000);
+      // What it still holds when it is stopped is not lost.
+      await sent(target.port, ['third']);
+      await source[Symbol.asyncDispose]();
+      assert.equal(await sink.ended, undefined);
+      const { packets, restarts, lost } = source.counts;
+      assert.deepEqual([packets, restarts, lost.kernel, sink.faults], [sink.frames.length, 0, 0, []]);
+      assert.deepEqual(capturing(filter), []);
+    },
+  );
+
+  test(`${program} is started again when it is killed`, { skip }, async () => {
+    await using target = await listening();
+    const filter = `udp dst port ${target.port}`;
+    await using source = createCaptureSource({ ...SETTINGS, program, filter });
+    const sink = new CollectingSink();
+    await source.start(sink);
+    for (const pid of capturing(filter)) process.kill(Number(pid), 'SIGKILL');
+    await eventually('another program', () => source.counts.restarts === 1);
+    await eventually('a packet', async () => {
+      await sent(target.port, ['again']);
+      return sink.frames.length > 0;
+    });
+  });
+
+  const refused: readonly (readonly [Partial<InterfaceSettings>, RegExp])[] = [
+    [{ filter: 'tcp prt 80' }, /the filter "tcp prt 80" is not valid/],
+    [{ interface: 'nope0' }, /there is no interface nope0/],
+    [{ namespace: 'no-such-namespace' }, /there is no network namespace/],
+  ];
+  for (const [part, message] of refused) {
+    test(`${program} does not begin: ${JSON.stringify(part)}`, { skip }, async () => {
+      const source = createCaptureSource({ ...SETTINGS, program, ...part });
+      await assert.rejects(source.start(new CollectingSink()), { name: 'UserError', message });
+    });
+  }
+}
+
+const SEND = "s=require('dgram').createSocket('udp4');s.send('x',9,'127.0.0.1',()=>s.close())";
+
+function ip(command: string): void {
+  const { status, stderr } = spawnSync('ip', command.split(' '));
+  assert.equal(status, 0, `ip ${command}: ${String(stderr)}`);
+}
+
+const skip = (await skipReason('ip')) || (await skipReason('tcpdump'));
+test('captures all interfaces of a network namespace, and one that comes back', { skip }, async () => {
+  const namespace = `understudy-${process.pid}`;
+  ip(`netns add ${namespace}`);
+  try {
+    ip(`-n ${namespace} link set lo up`);
+    await using all = createCaptureSource({ ...SETTINGS, interface: 'any', namespace, program: 'tcpdump' });
+    const sink = new CollectingSink();
+    await all.start(sink);
+    await eventually('a packet of any interface', () => {
+      ip(`netns exec ${namespace} ${process.execPath} -e ${SEND}`);
+      return sink.frames.length > 0;
+    });
+    assert.deepEqual([...sink.linkTypes], [276]);
+
+    ip(`-n ${namespace} link add v0 type veth peer name v1`);
+    ip(`-n ${namespace} link set v0 up`);
+    ip(`-n ${namespace} link set v1 up`);
+    await using one = createCaptureSource({ ...SETTINGS, interface: 'v0', namespace, program: 'tcpdump' });
+    const other = new CollectingSink();
+    await one.start(other);
+    ip(`-n ${namespace} link del v0`);
+    await eventually('the end of the program', () => one.counts.restarts > 0);
+    ip(`-n ${namespace} link add v0 type veth peer name v1`);
+    ip(`-n ${namespace} link set v0 up`);
+    ip(`-n ${namespace} link set v1 up`);
+    const before = other.frames.length;
+    // Neighbours are asked for with packets of their own as soon as the link is up; more come with each look.
+    await eventually('packets of the new interface', () => {
+      ip(`-n ${namespace} link set v1 down`);
+      ip(`-n ${namespace} link set v1 up`);
+      return other.frames.length > before;
+    });
+  } finally {
+    spawnSync('ip', ['netns', 'del', namespace]);
+  }
+});

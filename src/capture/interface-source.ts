@@ -1,0 +1,261 @@
+import { execFile, spawn } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
+import { access, readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { promisify } from 'node:util';
+import { backoffMs } from '../kit/backoff.ts';
+import type { Clock } from '../kit/clock.ts';
+import { UserError, messageOf } from '../kit/errors.ts';
+import type { Logger } from '../kit/log.ts';
+import { CaptureFeed } from './capture-feed.ts';
+import {
+  commandOf,
+  confinement,
+  droppedOf,
+  findProgram,
+  isReady,
+  namespacePath,
+  refusal,
+} from './capture-program.ts';
+import type { CaptureProgram, InterfaceSettings, Launch } from './capture-program.ts';
+import { sleep } from './sleep.ts';
+import { createSourceCounts } from './source.ts';
+import type { CaptureSink, CaptureSource } from './source.ts';
+
+type Child = ChildProcessByStdio<null, Readable, Readable>;
+
+const RESTART = { baseMs: 250, maxMs: 15_000 };
+/** A program that has run for this long did not fail at its beginning, ms. */
+const SETTLED_MS = 10_000;
+/** How long a program may take to begin, and to end after SIGTERM, ms. */
+const BEGIN_MS = 10_000;
+const END_MS = 2000;
+/** How often tcpdump is told to write what it has, and to tell its drops, ms. */
+const FLUSH_MS = 25;
+const FIGURES_MS = 1000;
+/** Of what a program writes on standard error, the end is kept: bytes. */
+const ERRORS_KEPT = 4096;
+/** Bit of SIGUSR2 in a mask of signals. */
+const SIGUSR2_BIT = 1n << 11n;
+
+/**
+ * Packets that pass an interface, captured by tcpdump or dumpcap as a child process with as few rights as it can have. The
+ * first needs a fifth of the other's CPU and tells its drops while it runs, so `auto` prefers it; it hands packets over up to
+ * a second late, dumpcap a quarter of one.
+ *
+ * A program that ends is started again, and so is one whose interface has gone, until it is back.
+ */
+export class InterfaceSource implements CaptureSource {
+  readonly counts = createSourceCounts();
+  readonly patient = false;
+  readonly #settings: InterfaceSettings;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #stopped = new AbortController();
+  #launch: Launch | undefined;
+  #running: Promise<void> | undefined;
+
+  constructor(settings: InterfaceSettings, clock: Clock, log: Logger) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get description(): string {
+    const { interface: name, namespace } = this.#settings;
+    const where = namespace === undefined ? name : `${name} in namespace ${namespace}`;
+    return this.#launch === undefined ? where : `${where}, by ${this.#launch.program}`;
+  }
+
+  async start(sink: CaptureSink): Promise<void> {
+    const { namespace } = this.#settings;
+    if (namespace !== undefined && !(await exists(namespacePath(namespace)))) {
+      throw new UserError(`there is no network namespace ${namespace}`, {
+        code: 'unavailable',
+        where: namespace,
+        hint: 'ip netns lists them; a path such as /proc/123/ns/net is one too.',
+      });
+    }
+    const feed = new CaptureFeed(sink, this.counts, this.#clock);
+    let session = await this.#begin(feed, await chooseLaunch(this.#settings.program));
+    const { launch } = session;
+    if (launch.program === 'tcpdump' && !(await canFlush(session.child))) {
+      await this.#end(session);
+      feed.restart();
+      session = await this.#begin(feed, { ...launch, unbuffered: true });
+    }
+    this.#running = this.#run(feed, session).then(() => sink.end(undefined));
+  }
+
+  pause(): void {}
+
+  resume(): void {}
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await this.#running;
+  }
+
+  /** As long as it is not stopped, one program after the other. */
+  async #run(feed: CaptureFeed, first: Session): Promise<void> {
+    const { signal } = this.#stopped;
+    let session: Session | undefined = first;
+    let failures = 0;
+    for (;;) {
+      if (session !== undefined) {
+        const beganMs = this.#clock.monotonic();
+        await this.#watch(feed, session);
+        if (this.#clock.monotonic() - beganMs > SETTLED_MS) failures = 0;
+        const reason = session.errors.trim().split('\n').at(-1);
+        if (!signal.aborted)
+          this.#log.warn('the capture program ended, and is started again', {
+            source: this.description,
+            reason,
+          });
+      }
+      if (signal.aborted) return;
+      await sleep(backoffMs(failures++, RESTART), this.#clock, signal);
+      if (signal.aborted) return;
+      session = await this.#again(feed, first.launch);
+    }
+  }
+
+  async #again(feed: CaptureFeed, launch: Launch): Promise<Session | undefined> {
+    this.counts.restarts++;
+    feed.restart();
+    try {
+      return await this.#begin(feed, this.#launch ?? launch);
+    } catch (error) {
+      this.#log.warn('the capture program does not begin', {
+        source: this.description,
+        reason: messageOf(error),
+      });
+      return undefined;
+    }
+  }
+
+  /** Starts a program, and resolves when it captures. */
+  async #begin(feed: CaptureFeed, launch: Launch): Promise<Session> {
+    const [command = '', ...args] = commandOf(this.#settings, launch);
+    const child: Child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const session = new Session(child, launch);
+    const ready = new Promise<boolean>((resolve) => {
+      child.stderr.on('data', () => isReady(launch.program, session.errors) && resolve(true));
+      void session.ended.then(() => resolve(false));
+    });
+    child.stdout.on('data', (chunk: Buffer) => {
+      feed.write(chunk);
+      feed.batch();
+    });
+    const cancel = this.#clock.after(BEGIN_MS, () => child.kill('SIGKILL'));
+    const began = await ready;
+    cancel();
+    if (!began) throw refusal(this.#settings, launch.program, session.errors);
+    this.#launch = launch;
+    return session;
+  }
+
+  /** Until the program has ended and all that it wrote is read. */
+  async #watch(feed: CaptureFeed, session: Session): Promise<void> {
+    const { child, launch } = session;
+    const { lost } = this.counts;
+    const before = { kernel: lost.kernel, interface: lost.interface };
+    const isTcpdump = launch.program === 'tcpdump';
+    const cancels = [this.#clock.every(FIGURES_MS, () => feed.idle())];
+    if (isTcpdump) {
+      if (!launch.unbuffered) cancels.push(this.#clock.every(FLUSH_MS, () => child.kill('SIGUSR2')));
+      cancels.push(this.#clock.every(FIGURES_MS, () => child.kill('SIGUSR1')));
+      session.onErrors = (text) => {
+        const dropped = droppedOf(text);
+        if (dropped === undefined) return;
+        lost.kernel = before.kernel + dropped.kernel;
+        lost.interface = before.interface + dropped.interface;
+      };
+    }
+    const stop = (): void => void this.#end(session);
+    this.#stopped.signal.addEventListener('abort', stop);
+    if (this.#stopped.signal.aborted) stop();
+    await session.ended;
+    this.#stopped.signal.removeEventListener('abort', stop);
+    for (const cancel of cancels) cancel();
+  }
+
+  async #end({ child, ended }: Session): Promise<void> {
+    child.kill('SIGTERM');
+    const cancel = this.#clock.after(END_MS, () => {
+      child.kill('SIGKILL');
+      child.stdout.destroy();
+    });
+    await ended;
+    cancel();
+  }
+}
+
+/** One run of a program. */
+class Session {
+  readonly child: Child;
+  readonly launch: Launch;
+  /** It has ended, and its pipes with it. Also when it never began. */
+  readonly ended: Promise<void>;
+  /** The end of what it wrote on standard error. */
+  errors = '';
+  onErrors: (text: string) => void = () => {};
+
+  constructor(child: Child, launch: Launch) {
+    this.child = child;
+    this.launch = launch;
+    child.stderr.on('data', (chunk: Buffer) => {
+      this.errors = (this.errors + chunk.toString('utf8')).slice(-ERRORS_KEPT);
+      this.onErrors(this.errors);
+    });
+    this.ended = new Promise((resolve) => {
+      child.on('close', () => resolve());
+      child.on('error', (error) => {
+        this.errors += messageOf(error);
+        resolve();
+      });
+    });
+  }
+}
+
+/** @throws UserError when no program is installed */
+async function chooseLaunch(wanted: InterfaceSettings['program']): Promise<Launch> {
+  const names: readonly CaptureProgram[] = wanted === 'auto' ? ['tcpdump', 'dumpcap'] : [wanted];
+  for (const program of names) {
+    const path = await findProgram(program);
+    if (path === undefined) continue;
+    const isRoot = process.geteuid?.() === 0;
+    const confined = await findConfinement(isRoot);
+    const dropsRights = isRoot && confined.length === 0;
+    return { program, path, confinement: confined, dropsRights, unbuffered: false };
+  }
+  throw new UserError(`${names.join(' or ')} is needed for capturing, and is not installed`, {
+    code: 'unavailable',
+    hint: `apt-get install ${names[0] === 'dumpcap' ? 'wireshark-common' : 'tcpdump'}`,
+  });
+}
+
+/** Nothing where `setpriv` is missing or another one: that of BusyBox cannot all of it. */
+async function findConfinement(isRoot: boolean): Promise<readonly string[]> {
+  const setpriv = await findProgram('setpriv');
+  const [command = '', ...args] = setpriv === undefined ? [] : confinement(setpriv, isRoot);
+  if (command === '') return [];
+  return promisify(execFile)(command, [...args, 'true']).then(
+    () => [command, ...args],
+    () => [],
+  );
+}
+
+/** Whether it has a handler for SIGUSR2, by which tcpdump writes what it has (since 4.99); the others would be ended by it. */
+async function canFlush(child: Child): Promise<boolean> {
+  const status = await readFile(`/proc/${child.pid}/status`, 'latin1').catch(() => '');
+  const mask = status.match(/^SigCgt:\s*([0-9a-f]+)$/m)?.[1];
+  return mask !== undefined && (BigInt(`0x${mask}`) & SIGUSR2_BIT) !== 0n;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
