@@ -136,7 +136,7 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
   }
 
   data(id: number, direction: Direction, chunk: Uint8Array, micros: number): void {
-    const connection = this.#connections.get(id);
+    const connection = this.#connections.size === 0 ? undefined : this.#connections.get(id);
     if (connection !== undefined) {
       connection.stream.data(direction, chunk, micros);
       this.#settle(connection, micros);

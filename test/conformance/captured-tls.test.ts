@@ -265,30 +265,29 @@ for (const version of ['tls1_2', 'tls1_3'] as const) {
   });
 }
 
-/** A session, and another one that resumes it and sends its request before the server's answer. */
-async function earlyTalk(earlyData: 'on' | 'off'): Promise<Captured> {
-  const session = join(authority.folder, 'early.session');
+const EARLY = 'ssl_early_data on; ssl_session_tickets on;';
+
+/** Resumes a session and sends a request before the server's answer. */
+async function resumeEarly(port: number, keyLogFile: string, session: string): Promise<void> {
   const request = join(authority.folder, 'early.txt');
   writeFileSync(request, GET('/file.txt?early'));
-  return await captured({ tls: 'ssl_early_data on; ssl_session_tickets on;' }, async (port, keys) => {
-    await converse(port, keys, ['-tls1_3', '-sess_out', session], [[LAST('/file.txt?new'), BODY]]);
-    // A session is good for early data once: the second time it is refused.
-    const times = earlyData === 'on' ? 1 : 2;
-    for (let time = 0; time < times; time++)
-      await converse(
-        port,
-        keys,
-        ['-tls1_3', '-sess_in', session, '-early_data', request],
-        [
-          ['', 'Early data was'],
-          [LAST(`/file.txt?later`), BODY],
-        ],
-      );
-  });
+  await converse(
+    port,
+    keyLogFile,
+    ['-tls1_3', '-sess_in', session, '-early_data', request],
+    [
+      ['', 'Early data was'],
+      [LAST('/file.txt?later'), BODY],
+    ],
+  );
 }
 
 test('data before the server has answered', { skip }, async () => {
-  const { file, keyLog } = await earlyTalk('on');
+  const session = join(authority.folder, 'early.session');
+  const { file, keyLog } = await captured({ tls: EARLY }, async (port, keys) => {
+    await converse(port, keys, ['-tls1_3', '-sess_out', session], [[LAST('/file.txt?new'), BODY]]);
+    await resumeEarly(port, keys, session);
+  });
   const read = new ReadDecrypted(file, keyLog);
   assert.deepEqual(read.story, [
     'GET /file.txt?new 200',
@@ -299,6 +298,11 @@ test('data before the server has answered', { skip }, async () => {
   const without = keyLog.replaceAll(/^CLIENT_EARLY.*\n/gm, '');
   const rest = new ReadDecrypted(file, without);
   assert.deepEqual(rest.story, ['GET /file.txt?new 200', 'GET /file.txt?later 200']);
+  // Another server knows nothing of the session and refuses the data.
+  const refused = await captured({ tls: EARLY }, (port, keys) => resumeEarly(port, keys, session));
+  assert.match(refused.keyLog, /^CLIENT_EARLY_TRAFFIC_SECRET/m);
+  const later = new ReadDecrypted(refused.file, refused.keyLog);
+  assert.deepEqual([later.story, later.tls.counts.lost], [['GET /file.txt?later 200'], 0]);
 });
 
 test('the secrets in a pcapng file', { skip }, async () => {

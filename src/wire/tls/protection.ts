@@ -9,10 +9,10 @@ export type Level = 'plain' | 'early' | 'handshake' | 'traffic';
 
 /** Records that a loss may hold and still be placed by trying their numbers. */
 const SEEK_RECORDS = 1024;
-/** Bytes put through a cipher in such trials, for each direction of a connection. */
-const SEEK_WORK_BYTES = 64 * 1024 * 1024;
+/** Bytes put through a cipher in such trials before one succeeds, for each direction of a connection. */
+const SEEK_WORK_BYTES = 32 * 1024 * 1024;
 /** What a trial costs besides its bytes, as bytes. */
-const TRIAL_BYTES = 1024;
+const TRIAL_BYTES = 8192;
 
 interface Keys {
   readonly level: Level;
@@ -145,7 +145,7 @@ export class Protection {
     this.#work -= record.length + TRIAL_BYTES;
     const content = keys.cipher.open(record, number);
     if (content === undefined) return undefined;
-    this.#work = Math.min(SEEK_WORK_BYTES, this.#work + record.length + TRIAL_BYTES);
+    this.#work = SEEK_WORK_BYTES;
     this.#adopt(keys, number + 1);
     return content;
   }
