@@ -6,6 +6,7 @@ import { silentLogger } from '../kit/log.ts';
 import type { CaptureSourceSettings } from '../model/capture.ts';
 import { FileSource } from './file-source.ts';
 import { InterfaceSource } from './interface-source.ts';
+import { TunnelSource } from './tunnel-source.ts';
 import type { CaptureSource } from './source.ts';
 
 export interface CaptureSourceOptions {
@@ -28,6 +29,7 @@ export function createCaptureSource(
       return new InterfaceSource(settings, clock, log);
     case 'vxlan':
     case 'geneve':
+      return new TunnelSource(settings, clock, log);
     case 'pcap-over-ip':
       log.debug('no such source yet');
       throw new UserError(`a source of the kind ${settings.kind} is not there yet`, { code: 'unavailable' });
