@@ -104,6 +104,8 @@ function setMirror(registry: MetricRegistry, policy: string, status: MirrorStatu
   registry.metric(METRICS.mirrored).set(labels, status.mirrored);
   setEach(registry.metric(METRICS.notMirrored), labels, 'reason', status.notMirrored);
   setEach(registry.metric(METRICS.mirrorResponses), labels, 'class', status.responses);
+  if (status.calls !== undefined)
+    setEach(registry.metric(METRICS.mirrorCalls), labels, 'status', status.calls);
   setEach(registry.metric(METRICS.mirrorFailures), labels, 'reason', status.failures);
   registry.metric(METRICS.mirrorInFlight).set(labels, status.inFlight);
   registry.metric(METRICS.mirrorQueued).set(labels, status.queued);

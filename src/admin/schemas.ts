@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { INCOMPLETE_REASONS, MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
+import { GRPC_STATUSES } from '../model/rpc-status.ts';
 import { CLOSE_REASONS, HTTP2_FAULT_REASONS, RESPONSE_CLASSES, UNFOLLOWED_REASONS } from '../model/status.ts';
 
 /** What the API's JSON looks like, for its OpenAPI document. The types of `model` rule; `schemas.test.ts` holds these to them. */
@@ -76,6 +77,7 @@ const mirrorSchema = z.strictObject({
   mirrored: count,
   notMirrored: counts(NOT_MIRRORED_REASONS),
   responses: counts(RESPONSE_CLASSES),
+  calls: counts(GRPC_STATUSES).optional(),
   failures: counts(MIRROR_FAILURES),
   pairs,
   truncated: count,

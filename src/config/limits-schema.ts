@@ -131,7 +131,7 @@ export function stopWhenSchema(): z.ZodType<StopWhen> {
     mirrorErrors: percentage(
       {
         description:
-          'Pauses when this share of the copies in a window, or more, failed or was answered with a 5xx.',
+          'Pauses when this share of the copies in a window, or more, failed or was answered with a 5xx, or, as a call of gRPC, with what a 5xx is in HTTP (UNAVAILABLE, INTERNAL …).',
         examples: ['50%'],
       },
       100,

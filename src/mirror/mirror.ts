@@ -24,8 +24,8 @@ import { Rates } from './rates.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
 import { SessionPool } from './session-pool.ts';
-import { createMirrorStats } from './stats.ts';
-import { WebSockets } from './web-sockets.ts';
+import { countCall, createMirrorStats } from './stats.ts';
+import { WebSockets, webSocketForms } from './web-sockets.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
 export interface MirrorOptions {
@@ -384,6 +384,7 @@ export class Mirror implements AsyncDisposable {
     else this.#ready(task);
   }
 
+    countCall(this.#stats, answer);
   #answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
     const nowMs = this.#clock.monotonic();
     if (reusable && !this.#closed) carrier.free(nowMs);

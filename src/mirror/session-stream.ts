@@ -8,8 +8,8 @@ import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
-import type { Session } from './session.ts';
-import { responseClass } from './stats.ts';
+import type { Session, SessionRider } from './session.ts';
+import { countHead } from './stats.ts';
 
 /** One copy on a session: sends it within the windows, and reads its answer whole. */
 export class SessionStream implements Carrier {
@@ -168,7 +168,7 @@ export class SessionStream implements Carrier {
   #begun(head: Http2ResponseHead, endStream: boolean): void {
     this.#answer = head;
     this.#firstByteMicros = this.#session.micros;
-    this.#host.stats.responses[responseClass(head.status)]++;
+    countHead(this.#host.stats, head);
     const bodiless = this.#bodiless(head);
     const length = bodiless ? undefined : head.header('content-length');
     if (bodiless) this.#length = 0;

@@ -1,7 +1,11 @@
 import type { Counts } from '../kit/counts.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
-import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
+import { callOutcome, httpStatusOf, isCall } from '../model/call-outcome.ts';
+import type { CallAnswer } from '../model/call-outcome.ts';
+import type { MirrorFailure, NotMirroredReason, ResponseHead } from '../model/exchange.ts';
+import { GRPC_STATUSES } from '../model/rpc-status.ts';
+import type { GrpcStatus } from '../model/rpc-status.ts';
 import { RESPONSE_CLASSES } from '../model/status.ts';
 import type { ResponseClass } from '../model/status.ts';
 
@@ -16,8 +20,10 @@ export interface MirrorStats {
    * by who called it.
    */
   readonly notMirrored: Counts<NotMirroredReason>;
-  /** Final answers, by the class of their status; interim ones are not counted. */
+  /** Final answers, by the class of their status; interim ones are not counted. Calls count when they are over, as `answerStatus` has them. */
   readonly responses: Counts<ResponseClass>;
+  /** Calls of gRPC, gRPC-Web and Connect streams that were answered, by how they ended. */
+  readonly calls: Counts<GrpcStatus>;
   readonly failures: Counts<MirrorFailure>;
   /** Bytes of copies handed to the mirror's connections, and bytes that came back. */
   readonly bytesOut: number;
@@ -46,6 +52,7 @@ export function createMirrorStats(): CountedMirrorStats {
     mirrored: 0,
     notMirrored: zeroCounts(NOT_MIRRORED_REASONS),
     responses: zeroCounts(RESPONSE_CLASSES),
+    calls: zeroCounts(GRPC_STATUSES),
     failures: zeroCounts(MIRROR_FAILURES),
     bytesOut: 0,
     bytesIn: 0,
@@ -56,6 +63,19 @@ export function createMirrorStats(): CountedMirrorStats {
     bufferedBytes: 0,
     breaker: 'closed',
   };
+}
+
+/** Counts a final answer when its head has come. */
+export function countHead({ responses }: CountedMirrorStats, head: ResponseHead): void {
+  if (!isCall(head)) responses[responseClass(head.status)]++;
+}
+
+/** Counts a call when it is over: only then is it known how it ended. */
+export function countCall({ responses, calls }: CountedMirrorStats, answer: CallAnswer): void {
+  if (!isCall(answer.head)) return;
+  const outcome = callOutcome(answer);
+  if (outcome !== undefined) calls[outcome]++;
+  responses[responseClass(outcome === undefined ? answer.head.status : httpStatusOf(outcome))]++;
 }
 
 /** The class of a final status; everything from 600, which no specification knows, counts as 5xx. */

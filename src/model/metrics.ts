@@ -116,8 +116,13 @@ export const METRICS = {
   ),
   mirrorResponses: counter(
     'understudy_mirror_responses_total',
-    'Answers of mirrors, by class of status: 2xx, 5xx.',
+    'Answers of mirrors, by class of status: 2xx, 5xx; calls of gRPC count as what their status would be in HTTP.',
     ['policy', 'mirror', 'class'],
+  ),
+  mirrorCalls: counter(
+    'understudy_mirror_calls_total',
+    'Calls of gRPC, gRPC-Web and Connect streams that mirrors answered, by status: OK, UNAVAILABLE. They are in understudy_mirror_responses_total too.',
+    ['policy', 'mirror', 'status'],
   ),
   mirrorFailures: counter(
     'understudy_mirror_failures_total',

@@ -1,4 +1,5 @@
 import type { Counts } from '../kit/counts.ts';
+import type { GrpcStatus } from './rpc-status.ts';
 import type { Histogram } from '../kit/histogram.ts';
 import type { IncompleteReason, MirrorFailure, NotMirroredReason } from './exchange.ts';
 
@@ -199,7 +200,10 @@ export interface MirrorStatus {
 /** How long requests took, from the first byte of the request to the last one of the answer. */
 export interface DurationStatus {
   readonly role: 'primary' | 'mirror' | 'control';
+  /** By class of status; calls of gRPC and its kin count as what they would be in HTTP: INTERNAL as 5xx. */
   /** Empty for a primary's requests that no policy copies. */
+  /** How calls of gRPC, gRPC-Web and Connect streams ended; undefined where there was none. */
+  readonly calls?: Counts<GrpcStatus> | undefined;
   readonly policy: string;
   readonly histogram: Histogram;
 }

@@ -6,6 +6,7 @@ import { DEFAULT_EXAMPLES, ExampleChooser } from '../compare/sampling/example-ch
 import type { ComparedAnswer } from '../compare/sampling/example-chooser.ts';
 import { FAILURES, PairCounter } from '../compare/tally/pair-counter.ts';
 import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
+import { answerStatus } from '../model/call-outcome.ts';
 import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
 import type { Exchange, RequestHead, ResponseHead } from '../model/exchange.ts';
 import type { MessageRedaction } from '../model/message-redaction.ts';
@@ -110,6 +111,7 @@ export class AnswerJudge implements PolicyJudge {
     if (!truncated && response.status !== 101 && this.#isPlain(exchange, route, response, body, copies))
       return;
     const primary = answerOf(response, body, exchange.responseTrailers, truncated);
+    const status = answerStatus({ head: response, body, trailers: exchange.responseTrailers, truncated });
     const compared = this.#compared;
     compared.length = 0;
     let same = true;
@@ -118,7 +120,7 @@ export class AnswerJudge implements PolicyJudge {
       compared.push(comparison);
       same &&= comparison === SAME && copy.outcome?.kind === 'answered';
     }
-    this.#count(exchange, route, copies, compared, truncated);
+    this.#count(exchange, status, route, copies, compared, truncated);
     if (this.#isWanted(exchange, route, copies, same ? undefined : compared))
       this.#keep(exchange, route, body, copies, compared);
   }
@@ -159,7 +161,7 @@ export class AnswerJudge implements PolicyJudge {
     const { startMicros, firstByteMicros, endMicros } = answer;
     counter.countSame(
       route,
-      head.status,
+      answerStatus({ head, body }),
       { firstByteMicros: responseStart - requestStart, totalMicros: responseEnd - requestStart },
       { firstByteMicros: firstByteMicros - startMicros, totalMicros: endMicros - startMicros },
       startMicros - requestStart,
@@ -184,8 +186,10 @@ export class AnswerJudge implements PolicyJudge {
     return this.#comparer.compare(primary, answerOf(head, body, trailers, truncated), method, route);
   }
 
+  /** @param status the primary's; of a call what it would be in HTTP */
   #count(
     exchange: Exchange,
+    status: number,
     route: string,
     copies: readonly SettledCopy[],
     compared: readonly Comparison[],
@@ -220,7 +224,7 @@ export class AnswerJudge implements PolicyJudge {
           route,
           exchangeId: exchange.id,
           atMs: Math.round(requestStart / 1000),
-          primaryStatus: exchange.response?.status ?? 0,
+          primaryStatus: status,
           mirror,
           reference: typeof reference === 'string' ? undefined : { ...reference, kind: referenceKind },
           mirrorDifferences: differences,
@@ -235,17 +239,17 @@ export class AnswerJudge implements PolicyJudge {
             dispatchMicros:
               outcome?.kind === 'answered' ? outcome.answer.startMicros - requestStart : undefined,
           },
-          afterHeldWrite: !same && this.#afterHeldWrite(exchange, mirror),
+          afterHeldWrite: !same && this.#afterHeldWrite(exchange, status, mirror),
         });
     }
   }
 
   /** A control lacks what was held back as the mirror does, and so tells it from a difference. */
-  #afterHeldWrite({ request, response }: Exchange, { status }: Outcome): boolean {
+  #afterHeldWrite({ request }: Exchange, primary: number, { status }: Outcome): boolean {
     const { policy, heldWrites, now } = this.#options;
     if (policy.control !== undefined) return false;
     if (heldWrites.touched(request.path, now())) return true;
-    const unknown = status === NOT_FOUND && (response?.status ?? NOT_FOUND) < 400;
+    const unknown = status === NOT_FOUND && primary < 400;
     return unknown && heldWrites.mayBeNew(request.path, now());
   }
 
@@ -291,7 +295,7 @@ export class AnswerJudge implements PolicyJudge {
 /** What an outcome says of a mirror; or why nothing can be said. */
 function outcomeOf(outcome: CopyOutcome | undefined): Outcome | PairIncompleteReason {
   if (outcome === undefined || outcome.kind === 'not_mirrored') return 'given_up';
-  if (outcome.kind === 'answered') return { status: outcome.answer.head.status, failure: undefined };
+  if (outcome.kind === 'answered') return { status: answerStatus(outcome.answer), failure: undefined };
   if (outcome.failure === 'answer_too_large') return 'answer_too_large';
   return outcome.failure === 'shutdown' ? 'given_up' : { status: undefined, failure: outcome.failure };
 }

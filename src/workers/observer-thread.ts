@@ -251,13 +251,14 @@ function statusOf(
 ): MirrorStatus {
   const notMirrored = { ...counts.notMirrored };
   addCounts(notMirrored, stats.notMirrored);
-  const { mirrored, responses, failures, breaker, inFlight, queued, bufferedBytes } = stats;
+  const { mirrored, responses, calls, failures, breaker, inFlight, queued, bufferedBytes } = stats;
   return {
     name,
     url: endpoint.url,
     mirrored,
     notMirrored,
     responses,
+    calls: totalOf(calls) === 0 ? undefined : { ...calls },
     failures,
     pairs: counts.pairs,
     truncated: counts.truncated,

@@ -103,6 +103,10 @@ function addMirrors(left: MirrorStatus, right: MirrorStatus): MirrorStatus {
     responses: added(left.responses, right.responses),
     failures: added(left.failures, right.failures),
     pairs: added(left.pairs, right.pairs),
+    calls:
+      left.calls === undefined || right.calls === undefined
+        ? (left.calls ?? right.calls)
+        : added(left.calls, right.calls),
     truncated: left.truncated + right.truncated,
     breaker: BREAKER_ORDER.findLast((state) => state === left.breaker || state === right.breaker) ?? 'closed',
     inFlight: left.inFlight + right.inFlight,

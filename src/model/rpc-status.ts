@@ -12,7 +12,7 @@ export interface RpcStatus {
 }
 
 /** Names by code (github.com/grpc/grpc, doc/statuscodes.md). */
-const NAMES = [
+export const GRPC_STATUSES = [
   'OK',
   'CANCELLED',
   'UNKNOWN',
@@ -31,6 +31,7 @@ const NAMES = [
   'DATA_LOSS',
   'UNAUTHENTICATED',
 ] as const;
+export type GrpcStatus = (typeof GRPC_STATUSES)[number];
 
 const STATUS = 'grpc-status';
 const MESSAGE = 'grpc-message';
@@ -40,7 +41,7 @@ const MESSAGE_CHARS = 8192;
 
 /** `NOT_FOUND (5)`, or `none` where nothing is said. */
 export function statusText({ code }: RpcStatus): string {
-  return code === undefined ? 'none' : `${NAMES[code] ?? 'unknown code'} (${code})`;
+  return code === undefined ? 'none' : `${GRPC_STATUSES[code] ?? 'unknown code'} (${code})`;
 }
 
 /** Whether fields tell how a call ended. */
@@ -125,7 +126,7 @@ export function readConnectEnd(bytes: Buffer | undefined): ConnectEnd | undefine
       ),
     );
     if (!isObject(error)) return { status: { code: 0, message: '', details: undefined }, metadata: fields };
-    const code = NAMES.findIndex((name) => name.toLowerCase() === error['code']);
+    const code = GRPC_STATUSES.findIndex((name) => name.toLowerCase() === error['code']);
     const message = typeof error['message'] === 'string' ? error['message'] : '';
     return {
       status: { code: code < 0 ? 2 : code, message, details: undefined },
