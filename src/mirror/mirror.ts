@@ -384,9 +384,9 @@ export class Mirror implements AsyncDisposable {
     else this.#ready(task);
   }
 
-    countCall(this.#stats, answer);
   #answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
     const nowMs = this.#clock.monotonic();
+    countCall(this.#stats, answer);
     if (reusable && !this.#closed) carrier.free(nowMs);
     else carrier.drop();
     this.#over(task, 'good', { kind: 'answered', answer }, nowMs);
