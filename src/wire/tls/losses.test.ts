@@ -143,6 +143,29 @@ test('a loss of the end of the handshake costs no data', () => {
   }
 });
 
+test('data that was lost with the end of the handshake is not passed over in silence', () => {
+  for (const suite of [0x1301, 0xc030]) {
+    const writer = new TlsWriter(suite);
+    const tls = new ReadTls(keyLogOf(writer.keyLog)).read([
+      { direction: 0, chunk: writer.clientHello },
+      { direction: 1, chunk: writer.serverFlight },
+    ]);
+    // Every record has its head, and nothing behind it.
+    const records = [
+      writer.clientFlight.subarray(0, 6),
+      writer.clientFlight.subarray(6),
+      writer.write(0, text(9)),
+    ];
+    for (const record of records) {
+      tls.stream.data(0, record.subarray(0, 5), 1);
+      tls.stream.gap(0, record.length - 5, 2);
+    }
+    tls.stream.data(0, writer.write(0, Buffer.from('second')), 3);
+    tls.stream.data(0, writer.write(0, Buffer.from('third')), 4);
+    assert.deepEqual([tls.story, tls.reason], [['0:[?]', '0:second', '0:third'], undefined]);
+  }
+});
+
 test('a close_notify ends a direction, and what follows is nothing', () => {
   const { writer, tls } = opened(0x1301);
   tls.stream.data(1, writer.write(1, Buffer.of(1, 0), { type: RECORD.alert }), 1);

@@ -36,6 +36,8 @@ export class Protection {
   level: Level = 'plain';
   /** Records carry padding (RFC 8446 §5.4): sizes of lost ones say little. */
   padded = false;
+  /** Between the record that was opened last and the one before application data was lost, and nobody can know how much. */
+  skipped = false;
   readonly #direction: TlsDirection;
   readonly #session: TlsSession;
   #keys: Keys | undefined;
@@ -94,7 +96,8 @@ export class Protection {
 
   /** Takes the protection off the record that comes next; undefined when no key fits. */
   open(record: Uint8Array): Uint8Array | undefined {
-    const keys = this.#keys ?? this.#current();
+    const keys = this.#current();
+    this.skipped = false;
     if (keys !== undefined) {
       this.#keys = keys;
       const content = keys.cipher.open(record, this.#number);
@@ -106,15 +109,21 @@ export class Protection {
     }
     const next = this.#following();
     if (next === undefined) return undefined;
-    for (let number = 0; number <= Math.min(this.#damaged, SEEK_RECORDS); number++) {
+    const { level } = this;
+    const damaged = this.#damaged;
+    for (let number = 0; number <= Math.min(damaged, SEEK_RECORDS); number++) {
       const content = this.#try(next, record, number);
-      if (content !== undefined) return content;
+      if (content === undefined) continue;
+      // What counted as data may have been a KeyUpdate.
+      this.skipped = level === 'traffic' ? damaged > 0 : !isFirst(level, number);
+      return content;
     }
     return undefined;
   }
 
   /** Takes the protection off a record behind `lostBytes` that hold an unknown number of whole records. */
   place(record: Uint8Array, lostBytes: number): Placed | undefined {
+    this.skipped = false;
     const keys = this.#current();
     const overhead = keys?.cipher.overheadBytes ?? RECORD_HEAD_BYTES + 16;
     const least = Math.ceil(lostBytes / (CONTENT_BYTES_MAX + RECORD_HEAD_BYTES));
@@ -133,9 +142,7 @@ export class Protection {
     for (let number = 0; number <= Math.min(most, SEEK_RECORDS); number++) {
       const content = this.#try(next, record, number);
       if (content === undefined) continue;
-      // Before the first record of application data there is none to lose; in TLS 1.2 the Finished stands before it.
-      const first = number === 0 || (level === 'plain' && number === 1);
-      return { content, lostPlaintext: level !== 'traffic' && first ? 0 : undefined };
+      return { content, lostPlaintext: level !== 'traffic' && isFirst(level, number) ? 0 : undefined };
     }
     return undefined;
   }
@@ -198,6 +205,11 @@ export class Protection {
     if (secret === undefined || suite === undefined) return undefined;
     return { level, secret, cipher: new RecordCipher(suite, trafficKeys(suite, secret), true) };
   }
+}
+
+/** Before the first record of application data there is none to lose; in TLS 1.2 the Finished stands before it. */
+function isFirst(level: Level, number: number): boolean {
+  return number === 0 || (level === 'plain' && number === 1);
 }
 
 /** Whether a record may be protected at all; the others are ChangeCipherSpec and what is sent in the clear. */

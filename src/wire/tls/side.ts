@@ -86,6 +86,7 @@ export class TlsSide implements RecordSink {
     if (protection.level === 'plain') {
       if (this.#direction === SERVER ? !session.hasServerHello : !session.hasClientHello)
         this.#host.opaque('handshake_lost');
+      protection.skip();
       return;
     }
     protection.skip();
@@ -234,6 +235,7 @@ export class TlsSide implements RecordSink {
 
   #dispatch(record: Uint8Array, content: Uint8Array): Taken {
     this.#unsure = false;
+    if (this.#protection.skipped) this.#host.output.lost(this.#direction, this.#micros);
     if (!this.#host.session.tls13) return this.#content(record[0] as number, content, content.length);
     let end = content.length;
     while (end > 0 && content[end - 1] === 0) end--;
