@@ -185,7 +185,10 @@ export interface MirrorStatus {
   readonly mirrored: number;
   /** Every live request that was not copied here has one reason, also when the policy decided it (`not_matched`, `paused`). */
   readonly notMirrored: Counts<NotMirroredReason>;
+  /** By class of status; calls of gRPC and its kin count as what they would be in HTTP: INTERNAL as 5xx. */
   readonly responses: Counts<ResponseClass>;
+  /** How calls of gRPC, gRPC-Web and Connect streams ended; undefined where there was none. */
+  readonly calls?: Counts<GrpcStatus> | undefined;
   readonly failures: Counts<MirrorFailure>;
   readonly pairs: PairCounts;
   /** Those of `pairs` whose answers may have no end, and were compared as far as both sides had come. */
@@ -200,10 +203,7 @@ export interface MirrorStatus {
 /** How long requests took, from the first byte of the request to the last one of the answer. */
 export interface DurationStatus {
   readonly role: 'primary' | 'mirror' | 'control';
-  /** By class of status; calls of gRPC and its kin count as what they would be in HTTP: INTERNAL as 5xx. */
   /** Empty for a primary's requests that no policy copies. */
-  /** How calls of gRPC, gRPC-Web and Connect streams ended; undefined where there was none. */
-  readonly calls?: Counts<GrpcStatus> | undefined;
   readonly policy: string;
   readonly histogram: Histogram;
 }
