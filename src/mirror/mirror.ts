@@ -25,7 +25,7 @@ import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
 import { SessionPool } from './session-pool.ts';
 import { countCall, createMirrorStats } from './stats.ts';
-import { WebSockets, webSocketForms } from './web-sockets.ts';
+import { WebSockets } from './web-sockets.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
 export interface MirrorOptions {
