@@ -4,6 +4,8 @@ import type { MirrorFailure } from '../model/exchange.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import type { Origin } from './origin.ts';
+import type { Session } from './session.ts';
+import type { SocketOpener } from './socket.ts';
 import type { CountedMirrorStats } from './stats.ts';
 
 /** What copies are written in. */
@@ -81,10 +83,26 @@ export interface CarrierPool {
   carriers(): Iterable<Carrier>;
   /** Something that carries nothing yet. */
   take(): Carrier;
+  /**
+   * Brings somebody to the mirror who rides on a session of HTTP/2 or has a connection of HTTP/1.1 for himself. The guest is
+   * told at once, or later.
+   *
+   * @returns what calls it off
+   */
+  bring(guest: Guest): () => void;
   /** Closes what has been idle for too long. */
   sweep(nowMs: number): void;
   /** Closes every connection at once. */
   destroy(): void;
   /** Resolves when no connection is left; only one may wait for that. */
   empty(): Promise<void>;
+}
+
+/** Who is brought to the mirror. */
+export interface Guest {
+  /** The mirror speaks HTTP/2. */
+  session(session: Session): void;
+  /** It speaks HTTP/1.1: opens the connection. */
+  connection(open: SocketOpener): void;
+  failed(failure: MirrorFailure): void;
 }

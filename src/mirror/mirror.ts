@@ -25,7 +25,7 @@ import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
 import { SessionPool } from './session-pool.ts';
 import { countCall, createMirrorStats } from './stats.ts';
-import { WebSockets } from './web-sockets.ts';
+import { WebSockets, webSocketForms } from './web-sockets.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
 export interface MirrorOptions {
@@ -73,7 +73,6 @@ export class Mirror implements AsyncDisposable {
   readonly #order: LiveOrder | undefined;
   readonly #pool: CarrierPool;
   readonly #webSockets: WebSockets;
-  readonly #priorKnowledge: boolean;
   readonly #copyHost: CopyHost;
   /** Copies without a connection, and those of them that only lack one. */
   readonly #waiting = new Set<CopyTask>();
@@ -93,7 +92,6 @@ export class Mirror implements AsyncDisposable {
     const { mirror, limits, rewrite, clock = systemClock } = options;
     const origin = createOrigin(mirror, clock);
     this.name = mirror.name;
-    this.#priorKnowledge = origin.priorKnowledge;
     this.#limits = limits;
     this.#clock = clock;
     this.#marker = createMarker(options.markerKey, options.policy, mirror.name);
@@ -151,6 +149,7 @@ export class Mirror implements AsyncDisposable {
     this.#pool = openPool(carrierHost);
     this.#webSockets = new WebSockets({
       origin,
+      pool: this.#pool,
       stats: this.#stats,
       limits,
       redaction: this.#redaction,
@@ -210,21 +209,20 @@ export class Mirror implements AsyncDisposable {
   }
 
   #copyWebSocket(request: CopyRequest): Copy | NotMirroredReason {
-    // HTTP/2 has another way to open one (RFC 8441), which is not spoken here.
-    if (this.#priorKnowledge) return 'upgrade';
     if (!this.#webSockets.hasRoom || this.#stats.bufferedBytes > this.#limits.bufferBytes)
       return 'queue_full';
     const nowMs = this.#clock.monotonic();
-    const head = this.#rewriter.head(request.head, 'none', this.#marker.id(request.id, this.#clock.now()));
-    if (head === undefined) return 'ambiguous';
+    const mark = this.#marker.id(request.id, this.#clock.now());
+    const forms = webSocketForms(this.#rewriter, request.head, mark);
+    if (forms === undefined) return 'ambiguous';
     const pass = this.#breaker.admit(nowMs);
     if (pass === undefined) return 'breaker_open';
-    if (!this.#rates.admit(head.length, nowMs)) {
+    if (!this.#rates.admit(forms.upgrade.text.length, nowMs)) {
       this.#breaker.settle(pass, 'neutral', nowMs);
       return 'rate_limited';
     }
     this.#startSweeping();
-    return this.#webSockets.start(request, head, pass);
+    return this.#webSockets.start(request, forms, pass);
   }
 
   #hasRoom(collects: boolean): boolean {

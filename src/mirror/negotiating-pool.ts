@@ -1,5 +1,5 @@
 import type { MirrorFailure } from '../model/exchange.ts';
-import type { Carrier, CarrierHost, CarrierPool, CopyProtocol } from './carrier.ts';
+import type { Carrier, CarrierHost, CarrierPool, CopyProtocol, Guest } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import { ConnectionPool } from './pool.ts';
 import { SessionPool } from './session-pool.ts';
@@ -47,6 +47,21 @@ export class NegotiatingPool implements CarrierPool {
     return this.#dial().place();
   }
 
+  bring(guest: Guest): () => void {
+    const session = this.#sessions.withRoom();
+    if (session !== undefined) {
+      guest.session(session);
+      return () => {};
+    }
+    const dial = this.#dial();
+    dial.guest = guest;
+    return () => {
+      if (dial.guest !== guest) return;
+      dial.guest = undefined;
+      dial.destroy();
+    };
+  }
+
   sweep(nowMs: number): void {
     this.#connections.sweep(nowMs);
     this.#sessions.sweep(nowMs);
@@ -73,6 +88,7 @@ export class NegotiatingPool implements CarrierPool {
       failed: (failure) => {
         dial.over = true;
         for (const task of dial.leave()) this.#host.failed(task, failure);
+        dial.takeGuest()?.failed(failure);
       },
       closed: () => {
         this.#gone(dial);
@@ -92,16 +108,25 @@ export class NegotiatingPool implements CarrierPool {
     const session = this.#sessions.adopt(dial.handOver);
     dial.begin();
     const tasks = dial.leave();
+    const guests = [dial.takeGuest()];
     for (const other of this.#dials) {
       tasks.push(...other.leave());
+      guests.push(other.takeGuest());
       other.destroy();
     }
+    for (const guest of guests) guest?.session(session);
     for (const task of tasks) move(task, session.hasRoom ? session.take() : this.take());
   }
 
   #toConnection(dial: Dial): void {
     this.#protocol = 'http1';
     this.#gone(dial);
+    const guest = dial.takeGuest();
+    if (guest !== undefined) {
+      guest.connection(dial.handOver);
+      dial.begin();
+      return;
+    }
     const connection = this.#connections.adopt(dial.handOver);
     dial.begin();
     const [first, ...others] = dial.leave();
@@ -131,6 +156,8 @@ interface DialEvents {
 /** A connection until it is known what it speaks. */
 class Dial {
   readonly places = new Set<Place>();
+  /** For whom it is made, if it is not for copies. */
+  guest: Guest | undefined = undefined;
   /** No more copies go here. */
   over = false;
   readonly #host: CarrierHost;
@@ -165,7 +192,7 @@ class Dial {
   }
 
   get hasRoom(): boolean {
-    return !this.over && this.places.size < PLACES_MAX;
+    return !this.over && this.guest === undefined && this.places.size < PLACES_MAX;
   }
 
   place(): Place {
@@ -179,6 +206,12 @@ class Dial {
     const tasks = [...this.places].flatMap(({ task }) => task ?? []);
     this.places.clear();
     return tasks;
+  }
+
+  takeGuest(): Guest | undefined {
+    const { guest } = this;
+    this.guest = undefined;
+    return guest;
   }
 
   /** Gives the socket to whoever opens a connection with this. */

@@ -1,6 +1,7 @@
-import type { Carrier, CarrierHost, CarrierPool } from './carrier.ts';
+import type { Carrier, CarrierHost, CarrierPool, Guest } from './carrier.ts';
 import { Connection } from './connection.ts';
 import type { ConnectionOwner } from './connection.ts';
+import { openSocket } from './socket.ts';
 import type { SocketOpener } from './socket.ts';
 
 /** The HTTP/1.1 connections of one mirror. */
@@ -33,6 +34,12 @@ export class ConnectionPool implements CarrierPool, ConnectionOwner {
       if (connection.usable) return connection;
     }
     return undefined;
+  }
+
+  bring(guest: Guest): () => void {
+    this.#host.stats.connects++;
+    guest.connection(openSocket);
+    return nothing;
   }
 
   /** A connection on a socket that is there. */
@@ -85,3 +92,5 @@ export class ConnectionPool implements CarrierPool, ConnectionOwner {
     return connection;
   }
 }
+
+function nothing(): void {}

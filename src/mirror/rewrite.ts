@@ -77,14 +77,15 @@ export function compileRewrite(
 
   return {
     head(given, body, id) {
-      const head = http1Head(given);
-      if (head === undefined || head.method === 'CONNECT') return undefined;
+      const head = isTunnel(given) ? undefined : http1Head(given);
+      if (head === undefined) return undefined;
       // Everything in it was read by the strict decoder, comes from checked settings, or is written here.
       return `${head.method} ${targetOf(head)} HTTP/1.1\r\nHost: ${hostOf(head)}\r\n${keptLines(head, rules, NOTHING)}${lastLines}${framing(body)}${ID_HEADER}: ${id}\r\n\r\n`;
     },
     block(given, body, id) {
+      if (isTunnel(given)) return undefined;
       const head = given instanceof Http2RequestHead ? given : http1Head(given);
-      if (head === undefined || head.method === 'CONNECT') return undefined;
+      if (head === undefined) return undefined;
       const target = targetOf(head);
       const isTarget = target.startsWith('/') || (target === '*' && head.method === 'OPTIONS');
       return isTarget ? blocks.request(head, target, hostOf(head), body, id) : undefined;
@@ -92,6 +93,10 @@ export function compileRewrite(
     lastChunk: (trailers) => encodeLastChunk(sendableTrailers(trailers, rules)),
     trailerBlock: (trailers) => blocks.trailers(sendableTrailers(trailers, rules)),
   };
+}
+
+function isTunnel(head: RequestHead): boolean {
+  return head.method === 'CONNECT' || (head instanceof Http2RequestHead && head.protocol !== undefined);
 }
 
 /** Those that a copy keeps; none where any of them cannot be sent. */

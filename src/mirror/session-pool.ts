@@ -1,4 +1,4 @@
-import type { Carrier, CarrierHost, CarrierPool } from './carrier.ts';
+import type { Carrier, CarrierHost, CarrierPool, Guest } from './carrier.ts';
 import { Session } from './session.ts';
 import type { SessionOwner } from './session.ts';
 import type { SessionStream } from './session-stream.ts';
@@ -26,6 +26,11 @@ export class SessionPool implements CarrierPool, SessionOwner {
   /** On the oldest session that has room, so that those not needed grow old; a new one when none has. */
   take(): SessionStream {
     return (this.withRoom() ?? this.#open()).take();
+  }
+
+  bring(guest: Guest): () => void {
+    guest.session(this.withRoom() ?? this.#open());
+    return nothing;
   }
 
   withRoom(): Session | undefined {
@@ -69,3 +74,5 @@ export class SessionPool implements CarrierPool, SessionOwner {
     return session;
   }
 }
+
+function nothing(): void {}

@@ -8,16 +8,14 @@ import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionRider } from './session.ts';
 import { countHead } from './stats.ts';
 
 /** One copy on a session: sends it within the windows, and reads its answer whole. */
-export class SessionStream implements Carrier {
+export class SessionStream implements Carrier, SessionRider {
   task: CopyTask | undefined = undefined;
   flushSoon = false;
-  /** 0: nothing has been sent. */
   id = 0;
-  /** Octets of content that the mirror takes of this stream; negative when it has thought better of it (RFC 9113 §6.9.2). */
   window = 0;
   readonly #session: Session;
   readonly #host: CarrierHost;
@@ -81,7 +79,6 @@ export class SessionStream implements Carrier {
     this.#leave(true);
   }
 
-  /** The session cannot carry it to its end. */
   fail(failure: MirrorFailure, healthy = false): void {
     const { task } = this;
     if (task === undefined) return;
@@ -89,7 +86,6 @@ export class SessionStream implements Carrier {
     this.#host.failed(task, failure, healthy);
   }
 
-  /** A header block: the head, an interim one, or trailers. Undefined: longer than we read. */
   headers(fields: readonly Field[] | undefined, endStream: boolean): void {
     if (fields === undefined) return this.#refuse('malformed');
     if (this.#answer !== undefined) {

@@ -17,6 +17,7 @@ import { NO_TABLE } from './header-block.ts';
 import { SessionStream } from './session-stream.ts';
 import { openSocket } from './socket.ts';
 import type { MirrorSocket, SocketOpener } from './socket.ts';
+import { STREAMS_MAX, StreamTable } from './stream-table.ts';
 
 /** What a session needs of its pool, besides what its copies need. */
 export interface SessionOwner {
@@ -24,14 +25,26 @@ export interface SessionOwner {
   closed(session: Session): void;
 }
 
+/** What a session carries on a stream of its own. */
+export interface SessionRider {
+  /** 0: nothing has been sent. */
+  id: number;
+  /** Octets of content that the mirror takes of this stream; negative when it has thought better of it (RFC 9113 §6.9.2). */
+  window: number;
+  /** Sends what there is, as far as the mirror takes it. */
+  flush(): void;
+  /** A header block: the head, an interim one, or trailers. Undefined: longer than we read. */
+  headers(fields: readonly Field[] | undefined, endStream: boolean): void;
+  data(chunk: Uint8Array): void;
+  end(): void;
+  /** The session cannot carry it to its end. `healthy`: which says nothing against the mirror. */
+  fail(failure: MirrorFailure, healthy?: boolean): void;
+}
+
 /** A session without a copy is kept this long: servers that end idle ones sooner say so with GOAWAY. */
 const IDLE_MS = 15_000;
 /** Copies that are put on a session before the mirror has said how many it takes: what RFC 9113 §6.5.2 asks of it. */
 const STREAMS_FIRST = 100;
-/** Copies on a session at most, whatever the mirror says. */
-const STREAMS_MAX = 1_000;
-/** A power of two above that. */
-const SLOTS = 1_024;
 /**
  * What the mirror may send ahead, on a stream and in all, octets. What comes is read at once, and either kept within the
  * policy's limits or dropped with its copy: a smaller window would only slow answers down.
@@ -50,8 +63,6 @@ const STRAY_BYTES = 4 * 1024 * 1024;
 const UNREAD_CONTROL_BYTES = 64 * 1024;
 /** What a header block of a stream that is over counts as stray content. */
 const STRAY_BLOCK_BYTES = 1024;
-/** No more copies after this id; ids go up to 2^31 - 1, and those that wait still get one. */
-const LAST_ID = 2_000_000_001;
 const MAX_WINDOW = 2 ** 31 - 1;
 const CALM_MS = 1_000;
 
@@ -73,22 +84,20 @@ export class Session implements Http2Events {
   reads = 0;
   /** Octets of content that the mirror takes in all. */
   room = 65_535;
+  /** The mirror takes WebSockets (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 §3). */
+  takesConnect = false;
   readonly #host: CarrierHost;
   readonly #socket: MirrorSocket;
   readonly #decoder = new FrameDecoder(this);
   readonly #writer: FrameWriter;
-  /**
-   * Under way: stream `id` is at `id / 2`, whose rest it is. Tables of a Map would be made anew all the time, and old ones
-   * keep what they held until the next collection of everything: a quarter of what each copy needs was kept like that.
-   */
-  readonly #streams = Array.from<SessionStream | undefined>({ length: SLOTS }).fill(undefined);
-  #streamCount = 0;
+  /** Under way. */
+  readonly #streams = new StreamTable<SessionRider>();
   /** Copies on it, also those that have not begun to send. */
   #size = 0;
   /** Nothing of them has been sent; in the order in which they go out. */
-  readonly #waiting = new Set<SessionStream>();
+  readonly #waiting = new Set<SessionRider>();
   /** They have something to send, but the socket or the session's window has no room. */
-  readonly #hungry = new Set<SessionStream>();
+  readonly #hungry = new Set<SessionRider>();
   #connected = false;
   #ready = false;
   /** No more copies go here. */
@@ -98,7 +107,6 @@ export class Session implements Http2Events {
   #writes = false;
   #unsentBytes = 0;
   #unreadControlBytes = 0;
-  #nextId = 1;
   /** Streams that the mirror takes at once; undefined: it has not said. */
   #peerStreams: number | undefined = undefined;
   #peerWindow = 65_535;
@@ -147,15 +155,19 @@ export class Session implements Http2Events {
   }
 
   *streams(): Iterable<SessionStream> {
-    yield* this.#waiting;
-    if (this.#streamCount === 0) return;
-    for (const stream of this.#streams) if (stream !== undefined) yield stream;
+    for (const rider of this.#riders()) if (rider instanceof SessionStream) yield rider;
   }
 
   /** A stream that has sent nothing yet. */
   take(): SessionStream {
     this.#size++;
     return new SessionStream(this, this.#host);
+  }
+
+  /** Puts something on it that is no copy of a request; it flushes when it may. */
+  join(rider: SessionRider): void {
+    this.#size++;
+    this.#waiting.add(rider);
   }
 
   /** Closes it when it has been idle for too long. */
@@ -185,12 +197,12 @@ export class Session implements Http2Events {
   // What its streams ask of it.
 
   /** A stream that has sent nothing has to wait. */
-  wait(stream: SessionStream): void {
+  wait(stream: SessionRider): void {
     this.#waiting.add(stream);
   }
 
   /** Whether a stream may send now; otherwise it is asked to flush again when it may. */
-  admits(stream: SessionStream): boolean {
+  admits(stream: SessionRider): boolean {
     if (this.open && !this.blocked && !this.#socket.destroyed && (stream.id !== 0 || this.#mayBegin))
       return true;
     if (stream.id === 0) this.#waiting.add(stream);
@@ -199,28 +211,23 @@ export class Session implements Http2Events {
   }
 
   /** Gives a stream its id and sends its head. */
-  submit(stream: SessionStream, block: string, endStream: boolean): void {
-    const first = this.#nextId === 1;
+  submit(stream: SessionRider, block: string, endStream: boolean): void {
+    const first = this.#streams.untouched;
     if (this.#waiting.size > 0) this.#waiting.delete(stream);
-    // Ids may be left out (RFC 9113 §5.1.1).
-    while (this.#streams[slotOf(this.#nextId)] !== undefined) this.#nextId += 2;
-    stream.id = this.#nextId;
     stream.window = this.#peerWindow;
-    this.#nextId += 2;
-    this.#streams[slotOf(stream.id)] = stream;
-    this.#streamCount++;
+    this.#streams.add(stream);
     this.#writer.headers(stream.id, first ? NO_TABLE + block : block, endStream);
-    if (this.#nextId > LAST_ID) this.#retired = true;
+    if (this.#streams.usedUp) this.#retired = true;
     this.#writeSoon();
   }
 
-  sendTrailers(stream: SessionStream, block: string): void {
+  sendTrailers(stream: SessionRider, block: string): void {
     this.#writer.headers(stream.id, block, true);
     this.#writeSoon();
   }
 
   /** Sends content for which there is room. */
-  sendData(stream: SessionStream, content: Uint8Array, endStream: boolean): void {
+  sendData(stream: SessionRider, content: Uint8Array, endStream: boolean): void {
     this.room -= content.length;
     this.#writer.data(stream.id, content, endStream);
     if (this.#writer.full) this.#write();
@@ -228,19 +235,16 @@ export class Session implements Http2Events {
   }
 
   /** A stream has something that there is no room for. */
-  await(stream: SessionStream): void {
+  await(stream: SessionRider): void {
     this.#hungry.add(stream);
   }
 
   /** A stream is over. `reset`: the mirror is to stop working on it, if it has begun. */
-  leave(stream: SessionStream, reset: boolean): void {
+  leave(stream: SessionRider, reset: boolean): void {
     this.#size--;
     this.#hungry.delete(stream);
     if (stream.id === 0) this.#waiting.delete(stream);
-    else {
-      this.#streams[slotOf(stream.id)] = undefined;
-      this.#streamCount--;
-    }
+    else this.#streams.delete(stream);
     if (this.#socket.destroyed) return;
     if (reset && stream.id !== 0) {
       this.#strayBytes += STRAY_BYTES;
@@ -282,7 +286,8 @@ export class Session implements Http2Events {
     else if (parameter === SETTING.initialWindowSize) this.#resizeWindows(value);
     else if (parameter === SETTING.maxFrameSize) {
       if (value < DEFAULT_FRAME_BYTES || value > MAX_FRAME_BYTES) this.#fail('malformed');
-    } else if (parameter === SETTING.enablePush && value !== 0) this.#fail('malformed');
+    } else if (parameter === SETTING.enableConnectProtocol) this.#allowConnect(value);
+    else if (parameter === SETTING.enablePush && value !== 0) this.#fail('malformed');
   }
 
   settings(): void {
@@ -324,8 +329,7 @@ export class Session implements Http2Events {
     const healthy = code === ERROR_CODE.noError && this.#served;
     this.#refuses = true;
     for (const stream of this.#waiting) stream.fail('closed', healthy);
-    for (const stream of this.#streams)
-      if (stream !== undefined && stream.id > lastId) stream.fail('closed', healthy);
+    for (const stream of this.#streams) if (stream.id > lastId) stream.fail('closed', healthy);
     if (this.#size === 0) this.#endSoon();
   }
 
@@ -358,12 +362,22 @@ export class Session implements Http2Events {
     this.#unreplenishedBytes = 0;
   }
 
+  *#riders(): Iterable<SessionRider> {
+    yield* this.#waiting;
+    yield* this.#streams;
+  }
+
   /** The stream of that id; one that is over is undefined, and one that never was is the end of the session. */
-  #streamOf(id: number): SessionStream | undefined {
-    const stream = this.#streams[slotOf(id)];
-    if (stream !== undefined && stream.id === id) return stream;
-    if (id >= this.#nextId || id % 2 === 0) this.#fail('malformed');
-    return undefined;
+  #streamOf(id: number): SessionRider | undefined {
+    const stream = this.#streams.get(id);
+    if (stream === undefined && !this.#streams.knows(id)) this.#fail('malformed');
+    return stream;
+  }
+
+  /** What has been said once cannot be taken back (RFC 8441 §3). */
+  #allowConnect(value: number): void {
+    if (value > 1 || (value === 0 && this.takesConnect)) this.#fail('malformed');
+    else this.takesConnect = value === 1;
   }
 
   /** RFC 9113 §6.9.2: also changes the windows of streams under way. */
@@ -373,7 +387,6 @@ export class Session implements Http2Events {
     this.#peerWindow = value;
     if (difference === 0) return;
     for (const stream of this.#streams) {
-      if (stream === undefined) continue;
       stream.window += difference;
       if (stream.window > MAX_WINDOW) return this.#fail('malformed');
       if (difference > 0) this.#hungry.add(stream);
@@ -399,7 +412,7 @@ export class Session implements Http2Events {
 
   get #mayBegin(): boolean {
     if (this.#refuses) return false;
-    return this.#streamCount < (this.#peerStreams ?? STREAMS_MAX);
+    return this.#streams.size < (this.#peerStreams ?? STREAMS_MAX);
   }
 
   /** Something came for a copy that is over: of those that were given up, not for ever. */
@@ -452,7 +465,7 @@ export class Session implements Http2Events {
     const wasOpen = !this.#socket.destroyed;
     this.destroy();
     if (!wasOpen && this.size === 0) return;
-    for (const stream of this.streams()) stream.fail(failure);
+    for (const stream of this.#riders()) stream.fail(failure);
   }
 
   #failureOf(tls: boolean): MirrorFailure {
@@ -464,8 +477,4 @@ export class Session implements Http2Events {
     this.#host.stats.bufferedBytes += bytes - this.#unsentBytes;
     this.#unsentBytes = bytes;
   }
-}
-
-function slotOf(id: number): number {
-  return (id >>> 1) & (SLOTS - 1);
 }

@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { Copy, CopyRequest, MirrorAnswer } from '../model/copy.ts';
-import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
+import type { MirrorFailure, NotMirroredReason, ResponseHead } from '../model/exchange.ts';
 import { decodeRecords, encodeRecord } from '../model/message-record.ts';
 import type { CloseRecord, MessageRecord } from '../model/message-record.ts';
 import type { Limits } from '../model/policy.ts';
-import { ResponseDecoder } from '../wire/http1/decoder.ts';
-import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
-import type { Http1ResponseHead } from '../wire/http1/head.ts';
 import { ABNORMAL, closePayload, encodeClientFrame, OPCODE } from '../wire/websocket/frame.ts';
 import type { WebSocketFault } from '../wire/websocket/frame-decoder.ts';
-import { agreedExtensions, opensWebSocket } from '../wire/websocket/handshake.ts';
+import type { Extensions } from '../wire/websocket/handshake.ts';
 import { MessageDecoder } from '../wire/websocket/message-decoder.ts';
-import type { Origin } from './origin.ts';
-import { openSocket } from './socket.ts';
-import type { MirrorSocket } from './socket.ts';
 import { responseClass } from './stats.ts';
 import type { CountedMirrorStats } from './stats.ts';
+import type { ChannelEvents, ChannelOpener, WebSocketChannel } from './web-socket-channel.ts';
 
 /** How a copy ended. */
 export type WebSocketEnd =
@@ -25,8 +20,6 @@ export type WebSocketEnd =
 
 /** What the copy of a WebSocket needs of its mirror. */
 export interface WebSocketHost {
-  /** Speaks HTTP/1.1 only. */
-  readonly origin: Origin;
   readonly stats: CountedMirrorStats;
   readonly limits: Limits;
   /** Microseconds since the Unix epoch. */
@@ -38,7 +31,7 @@ export interface WebSocketHost {
   charge(bytes: number): void;
   /** Called once. */
   over(copy: WebSocketCopy, end: WebSocketEnd): void;
-  /** Its socket is gone; nothing else follows. */
+  /** Its channel is gone; nothing else follows. */
   closed(copy: WebSocketCopy): void;
 }
 
@@ -50,34 +43,30 @@ const UNREAD_PONG_BYTES = 64 * 1024;
 const GOING_AWAY = 1001;
 
 /**
- * The copy of a WebSocket connection (RFC 6455): asks the mirror for one on a connection of its own, says what the client
+ * The copy of a WebSocket connection (RFC 6455): asks the mirror for one on a channel of its own, says what the client
  * says as it says it, and keeps what the mirror says, a record each (`message-record.ts`). Compression is agreed on with
  * the mirror; our messages go uncompressed, as they always may (RFC 7692 §6).
  *
  * When the client closes, the mirror is given `timeout` to say as much as the primary had said by then; when the primary
  * does, to close by itself. A mirror that goes without a Close frame has closed with 1006.
  */
-export class WebSocketCopy implements Copy {
+export class WebSocketCopy implements Copy, ChannelEvents {
   readonly #host: WebSocketHost;
   readonly #request: CopyRequest;
-  readonly #head: string;
-  readonly #key: string;
-  readonly #socket: MirrorSocket;
-  readonly #decoder: ResponseDecoder;
+  readonly #offersDeflate: boolean;
+  readonly #channel: WebSocketChannel;
   readonly #startMs: number;
   /** What is to be looked at next, monotonic, ms: the mirror's answer, or its close. */
   #deadlineMs: number;
   /** What the client has said before the mirror has agreed. */
   #early: Buffer[] = [];
   #messages: MessageDecoder | undefined = undefined;
-  #answer: Http1ResponseHead | undefined = undefined;
+  #answer: ResponseHead | undefined = undefined;
   readonly #body: Uint8Array[] = [];
   #bodyBytes = 0;
   /** Bytes that are counted as buffered. */
   #heldBytes = 0;
   #unsentBytes = 0;
-  #connected = false;
-  #ready = false;
   #sent = false;
   #said = 0;
   #heard = 0;
@@ -90,41 +79,14 @@ export class WebSocketCopy implements Copy {
   #firstByteMicros = 0;
   #endMicros = 0;
 
-  /** @param head the whole request, an octet for each character, with `key` in it */
-  constructor(host: WebSocketHost, request: CopyRequest, head: string, key: string) {
+  /** @param offersDeflate whether the mirror may agree to permessage-deflate */
+  constructor(host: WebSocketHost, request: CopyRequest, offersDeflate: boolean, open: ChannelOpener) {
     this.#host = host;
     this.#request = request;
-    this.#head = head;
-    this.#key = key;
+    this.#offersDeflate = offersDeflate;
     this.#startMs = host.nowMs();
     this.#deadlineMs = this.#startMs + host.limits.timeoutMs;
-    this.#decoder = new ResponseDecoder(
-      {
-        head: (answer, framing) => this.#onHead(answer, framing),
-        body: (chunk) => this.#keep(Uint8Array.prototype.slice.call(chunk)),
-        bodyGap: () => {},
-        end: () => this.#onEnd(),
-        tunnel: (chunk) => this.#messages?.write(chunk),
-        broken: (reason) => this.#onBroken(reason),
-      },
-      () => 'GET',
-    );
-    host.stats.connects++;
-    this.#socket = openSocket(host.origin, undefined, {
-      connected: () => {
-        this.#connected = true;
-      },
-      ready: () => this.#onReady(),
-      session: () => {},
-      data: (chunk) => this.#onData(chunk),
-      drained: () => this.#hold(0),
-      ended: () => this.#onClosed('closed'),
-      failed: (tls) => this.#onClosed(this.#failureOf(tls)),
-      closed: () => {
-        this.#onClosed('closed');
-        host.closed(this);
-      },
-    });
+    this.#channel = open(this);
   }
 
   get request(): CopyRequest {
@@ -158,7 +120,7 @@ export class WebSocketCopy implements Copy {
 
   fail(failure: MirrorFailure): void {
     if (this.#over) return;
-    this.#end({ kind: 'failed', failure, sent: this.#sent });
+    this.#end({ kind: 'failed', failure, sent: this.#sent }, failure === 'timeout');
   }
 
   sweep(nowMs: number): void {
@@ -169,39 +131,61 @@ export class WebSocketCopy implements Copy {
   }
 
   #onDeadline(nowMs: number): void {
-    if (this.#messages === undefined) this.fail(this.#ready ? 'timeout' : 'connect_timeout');
+    if (this.#messages === undefined) this.fail(this.#channel.ready ? 'timeout' : 'connect_timeout');
     else if (this.#closing !== undefined && !this.#closeSent) this.#sendClose(nowMs);
     else if (this.#closeSent) this.#onClose(ABNORMAL, '');
   }
 
-  #onReady(): void {
+  // What its channel tells.
+
+  sent(): void {
     if (this.#over) return;
-    this.#ready = true;
     this.#sent = true;
     this.#startMicros = this.#host.micros();
     this.#host.stats.mirrored++;
-    this.#host.stats.bytesOut += this.#head.length;
-    this.#socket.writeLatin1(this.#head);
   }
 
-  #onData(chunk: Uint8Array): void {
-    if (this.#over) return;
-    this.#host.stats.bytesIn += chunk.length;
+  refused(head: ResponseHead): void {
+    // It does not want to: an answer as any other, and the status says so.
+    if (!this.#over) this.#begin(head);
+  }
+
+  content(chunk: Uint8Array): void {
     this.#endMicros = this.#host.micros();
-    if (this.#firstByteMicros === 0) this.#firstByteMicros = this.#endMicros;
-    this.#decoder.write(chunk);
+    this.#keep(Uint8Array.prototype.slice.call(chunk));
   }
 
-  #onHead(head: Http1ResponseHead, framing: Framing): void {
+  whole(): void {
+    if (this.#answer !== undefined) this.#finish(false);
+  }
+
+  frames(chunk: Uint8Array): void {
     if (this.#over) return;
-    if (framing.kind !== 'tunnel') {
-      // It does not want to: an answer as any other, and the status says so.
-      if (head.status >= 200) this.#begin(head);
-      return;
-    }
-    const extensions = agreedExtensions(head);
-    const offered = /^sec-websocket-extensions:/im.test(this.#head);
-    if (!opensWebSocket(head, this.#key) || extensions === 'unknown' || (extensions !== 'none' && !offered)) {
+    this.#endMicros = this.#host.micros();
+    this.#messages?.write(chunk);
+  }
+
+  drained(): void {
+    this.#hold(0);
+  }
+
+  failed(failure: MirrorFailure): void {
+    if (this.#over) return;
+    if (this.#messages !== undefined) this.#onClose(ABNORMAL, '');
+    else this.fail(failure);
+  }
+
+  unsupported(): void {
+    this.#giveUp('upgrade');
+  }
+
+  closed(): void {
+    this.#host.closed(this);
+  }
+
+  opened(head: ResponseHead, extensions: Exclude<Extensions, 'unknown'>): void {
+    if (this.#over) return;
+    if (extensions !== 'none' && !this.#offersDeflate) {
       this.fail('malformed');
       return;
     }
@@ -235,17 +219,11 @@ export class WebSocketCopy implements Copy {
     }
   }
 
-  #begin(head: Http1ResponseHead): void {
+  #begin(head: ResponseHead): void {
     this.#answer = head;
+    this.#firstByteMicros = this.#host.micros();
+    this.#endMicros = this.#firstByteMicros;
     this.#host.stats.responses[responseClass(Math.max(200, head.status))]++;
-  }
-
-  #onEnd(): void {
-    if (this.#answer !== undefined && this.#messages === undefined) this.#finish(false);
-  }
-
-  #onBroken(reason: BrokenReason): void {
-    if (this.#messages === undefined) this.fail(reason === 'unexpected_close' ? 'closed' : 'malformed');
   }
 
   /** What the client has said goes to the mirror. */
@@ -310,16 +288,6 @@ export class WebSocketCopy implements Copy {
     this.#finish(false);
   }
 
-  #onClosed(failure: MirrorFailure): void {
-    if (this.#over) return;
-    if (this.#messages !== undefined) this.#onClose(ABNORMAL, '');
-    else if (this.#answer === undefined) this.fail(failure);
-    else {
-      this.#decoder.close();
-      this.fail(failure);
-    }
-  }
-
   #sendClose(nowMs: number): void {
     const closing = this.#closing;
     if (closing === undefined || this.#closeSent) return;
@@ -329,18 +297,17 @@ export class WebSocketCopy implements Copy {
   }
 
   #send(opcode: number, payload: Uint8Array): void {
-    if (this.#over || this.#socket.destroyed) return;
+    if (this.#over) return;
     const frame = encodeClientFrame(opcode, payload, randomBytes(4));
-    this.#host.stats.bytesOut += frame.length;
     this.#host.charge(frame.length);
-    this.#socket.write(frame);
+    this.#channel.write(frame);
     this.#hold(0);
   }
 
-  /** Counts bytes as buffered, and what the socket has not taken. */
+  /** Counts bytes as buffered, and what the channel has not sent. */
   #hold(bytes: number): void {
     if (this.#over) return;
-    const unsentBytes = this.#socket.destroyed ? 0 : this.#socket.writableLength;
+    const { unsentBytes } = this.#channel;
     const change = bytes + unsentBytes - this.#unsentBytes;
     this.#unsentBytes = unsentBytes;
     this.#heldBytes += change;
@@ -380,16 +347,11 @@ export class WebSocketCopy implements Copy {
     this.#end({ kind: 'not_mirrored', reason });
   }
 
-  #end(end: WebSocketEnd): void {
+  #end(end: WebSocketEnd, timedOut = false): void {
     this.#over = true;
     this.#messages?.stop();
     this.#host.stats.bufferedBytes -= this.#heldBytes;
-    this.#socket.destroy();
+    this.#channel.destroy(timedOut);
     this.#host.over(this, end);
-  }
-
-  #failureOf(tls: boolean): MirrorFailure {
-    if (!this.#connected) return 'connect';
-    return this.#ready && !tls ? 'reset' : 'tls';
   }
 }

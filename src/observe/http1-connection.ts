@@ -341,7 +341,9 @@ export class Http1Connection implements ConnectionDecoder {
     this.#release(exchange);
     this.#answering = undefined;
     const deflate = extensions === 'none' ? undefined : extensions;
-    this.#successor = new WebSocketConnection(this.#host, connection, exchange, deflate);
+    this.#successor = new WebSocketConnection(this.#host, exchange, deflate, () => {
+      for (const side of [FROM_CLIENT, FROM_PRIMARY] as const) this.#host.skip(connection, side, 0, Infinity);
+    });
     return true;
   }
 

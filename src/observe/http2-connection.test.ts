@@ -210,7 +210,7 @@ test('an upgraded connection whose client then says something else is given up',
 test('a tunnel over a stream is an exchange whose bodies are what passes', () => {
   const open: readonly Field[] = [
     [':method', 'CONNECT'],
-    [':protocol', 'websocket'],
+    [':protocol', 'connect-udp'],
     [':scheme', 'http'],
     [':authority', 'shop.example'],
     [':path', '/chat'],

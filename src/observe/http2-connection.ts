@@ -8,11 +8,14 @@ import { FrameDecoder } from '../wire/http2/frame-decoder.ts';
 import type { Http2Events } from '../wire/http2/frame-decoder.ts';
 import { Http2RequestHead, Http2ResponseHead, trailersOf } from '../wire/http2/head.ts';
 import type { Field } from '../wire/http2/static-table.ts';
+import { agreedExtensions } from '../wire/websocket/handshake.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { LiveExchange } from './exchange.ts';
 import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
 import { Http2Resumption } from './http2-resumption.ts';
+import { INCOMPLETE } from './http2-faults.ts';
+import { Http2WebSockets, isForWebSocket } from './http2-websockets.ts';
 
 /** Requests of one connection under way at once; those past it are not followed. */
 const STREAMS_MAX = 1024;
@@ -32,17 +35,6 @@ export interface Upgraded {
   readonly settings: Uint8Array;
 }
 
-const INCOMPLETE: Readonly<Record<Http2FaultReason, IncompleteReason>> = {
-  malformed_frame: 'ambiguous',
-  oversized_frame: 'ambiguous',
-  malformed_headers: 'ambiguous',
-  table_too_large: 'too_large',
-  header_flood: 'too_large',
-  control_flood: 'too_large',
-  rapid_reset: 'client_closed',
-  gap: 'tape_gap',
-};
-
 /**
  * Makes exchanges from the two byte streams of an HTTP/2 connection (RFC 9113).
  *
@@ -53,6 +45,7 @@ export class Http2Connection implements ConnectionDecoder {
   readonly #host: ConnectionHost;
   readonly #connection: FollowedConnection;
   readonly #streams = new Map<number, LiveExchange>();
+  #webSockets: Http2WebSockets | undefined = undefined;
   readonly #client: FrameDecoder;
   readonly #primary: FrameDecoder;
   #prefaceLeft = CLIENT_PREFACE.length;
@@ -112,8 +105,11 @@ export class Http2Connection implements ConnectionDecoder {
   end(direction: Direction, micros: number): void {
     this.#micros = micros;
     if (direction === FROM_CLIENT) this.#clientEnded = true;
-    // Whoever ended first is why there will be no answer.
-    else this.#abandon(this.#clientEnded ? 'client_closed' : 'primary_closed');
+    else {
+      this.#webSockets?.primaryEnded(micros);
+      // Whoever ended first is why there will be no answer.
+      this.#abandon(this.#clientEnded ? 'client_closed' : 'primary_closed');
+    }
   }
 
   finish(reason: IncompleteReason): void {
@@ -209,7 +205,8 @@ export class Http2Connection implements ConnectionDecoder {
       return;
     }
     const block = fields === undefined ? undefined : Http2RequestHead.of(fields);
-    const head = endStream && (block?.contentLength ?? 0) > 0 ? undefined : block;
+    const endsEarly = endStream && ((block?.contentLength ?? 0) > 0 || block?.protocol === 'websocket');
+    const head = endsEarly ? undefined : block;
     if (fields === undefined) this.#countUnseen('too_large');
     else if (head === undefined) {
       this.#countUnseen('ambiguous');
@@ -221,17 +218,20 @@ export class Http2Connection implements ConnectionDecoder {
   #begin(stream: number, head: Http2RequestHead, endStream: boolean): void {
     const host = this.#host;
     const heldBytes = EXCHANGE_BYTES + lengthOf(head.fields) + head.target.length;
-    if (this.#streams.size >= STREAMS_MAX || host.waitingBytes + heldBytes > host.waitingBytesMax) {
+    const streams = this.#streams.size + (this.#webSockets?.size ?? 0);
+    if (streams >= STREAMS_MAX || host.waitingBytes + heldBytes > host.waitingBytesMax) {
       this.#countUnseen('too_large');
       return;
     }
-    const body: BodyLength = endStream ? 'none' : (head.contentLength ?? 'chunked');
+    // What comes on its stream is no content.
+    const isWebSocket = head.protocol === 'websocket';
+    const body: BodyLength = endStream || isWebSocket ? 'none' : (head.contentLength ?? 'chunked');
     const exchange = new LiveExchange(host.nextExchangeId(), this.#connection, head, body, heldBytes);
     exchange.times.requestStart = this.#micros;
     this.#streams.set(stream, exchange);
     host.waitingBytes += heldBytes;
     host.sink.request(exchange);
-    if (endStream) this.#onRequestEnd(stream, undefined);
+    if (endStream || isWebSocket) this.#onRequestEnd(stream, undefined);
   }
 
   /** Fields that were lost: of a new request, or of trailers. */
@@ -263,7 +263,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onRequestTrailers(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.finish(stream, 'ambiguous');
     const trailers = fields === undefined ? undefined : trailersOf(fields);
     if (exchange.requestDone || !endStream || trailers === undefined)
       this.#fail(stream, exchange, fields === undefined ? 'too_large' : 'ambiguous');
@@ -272,14 +272,14 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onRequestBody(stream: number, chunk: Uint8Array): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.data(stream, FROM_CLIENT, chunk, this.#micros);
     if (this.#countRequestBody(stream, exchange, chunk.length) && exchange.followRequest)
       this.#host.sink.requestBody(exchange, chunk);
   }
 
   #onRequestGap(stream: number, bytes: number): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.gap(stream, FROM_CLIENT, bytes, this.#micros);
     exchange.incomplete ??= 'tape_gap';
     if (this.#countRequestBody(stream, exchange, bytes)) this.#host.sink.requestGap(exchange);
   }
@@ -295,6 +295,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onRequestEnd(stream: number, trailers: readonly Field[] | undefined): void {
     const exchange = this.#streams.get(stream);
+    if (exchange === undefined) this.#webSockets?.end(stream, FROM_CLIENT, this.#micros);
     if (exchange === undefined || this.#over) return;
     const { requestBody, requestBodyBytes } = exchange;
     if (exchange.requestDone || (typeof requestBody === 'number' && requestBody !== requestBodyBytes)) {
@@ -310,7 +311,7 @@ export class Http2Connection implements ConnectionDecoder {
   #onResponse(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
     this.#resumption.answered(stream, this.#lastStream);
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.finish(stream, 'ambiguous');
     if (exchange.response !== undefined) {
       this.#onResponseTrailers(stream, exchange, fields, endStream);
       return;
@@ -322,10 +323,31 @@ export class Http2Connection implements ConnectionDecoder {
       return;
     }
     if (isInterim) return;
-    exchange.response = head;
+    const opens = head.status < 300 && isForWebSocket(exchange);
+    exchange.response = opens ? head.asUpgrade() : head;
     exchange.times.responseStart = this.#micros;
     this.#host.sink.response(exchange);
+    if (opens) {
+      this.#openWebSocket(stream, exchange, head, endStream);
+      return;
+    }
     if (endStream) this.#onResponseEnd(stream);
+  }
+
+  /** A stream becomes a WebSocket, which is followed where somebody wants it. */
+  #openWebSocket(stream: number, exchange: LiveExchange, head: Http2ResponseHead, endStream: boolean): void {
+    const extensions = agreedExtensions(head);
+    if (!exchange.followResponse || extensions === 'unknown') {
+      if (exchange.followResponse) exchange.incomplete ??= 'ambiguous';
+      exchange.responseDone = true;
+      exchange.times.responseEnd = this.#micros;
+      this.#complete(stream, exchange);
+      return;
+    }
+    this.#streams.delete(stream);
+    this.#webSockets ??= new Http2WebSockets(this.#host);
+    this.#webSockets.open(stream, exchange, extensions);
+    if (endStream) this.#webSockets.end(stream, FROM_PRIMARY, this.#micros);
   }
 
   #onResponseTrailers(
@@ -345,7 +367,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onResponseBody(stream: number, chunk: Uint8Array): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.data(stream, FROM_PRIMARY, chunk, this.#micros);
     if (exchange.response === undefined || exchange.responseDone) {
       this.#fail(stream, exchange, 'ambiguous');
       return;
@@ -356,14 +378,14 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onResponseGap(stream: number, bytes: number): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.gap(stream, FROM_PRIMARY, bytes, this.#micros);
     exchange.responseBodyBytes += bytes;
     exchange.incomplete ??= 'tape_gap';
   }
 
   #onResponseEnd(stream: number): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.end(stream, FROM_PRIMARY, this.#micros);
     if (exchange.response === undefined || exchange.responseDone || isCut(exchange)) {
       this.#fail(stream, exchange, 'ambiguous');
       return;
@@ -375,7 +397,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onClientReset(stream: number): void {
     const exchange = this.#streams.get(stream);
-    if (exchange === undefined) return;
+    if (exchange === undefined) return this.#webSockets?.finish(stream, 'client_closed');
     const unanswered = exchange.response === undefined;
     this.#fail(stream, exchange, 'client_closed');
     if (!unanswered) return;
@@ -386,7 +408,8 @@ export class Http2Connection implements ConnectionDecoder {
 
   #onPrimaryReset(stream: number): void {
     const exchange = this.#streams.get(stream);
-    if (exchange !== undefined) this.#fail(stream, exchange, 'primary_closed');
+    if (exchange === undefined) this.#webSockets?.end(stream, FROM_PRIMARY, this.#micros);
+    else this.#fail(stream, exchange, 'primary_closed');
   }
 
   /** Requests past the last stream were not looked at; the client sends them again elsewhere (§6.8). */
@@ -450,6 +473,7 @@ export class Http2Connection implements ConnectionDecoder {
   }
 
   #abandon(reason: IncompleteReason): void {
+    this.#webSockets?.finishAll(reason);
     for (const [stream, exchange] of this.#streams) {
       exchange.incomplete ??= reason;
       this.#complete(stream, exchange);

@@ -9,7 +9,7 @@ import { mayBeEndless } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
 import { Http2RequestHead } from '../wire/http2/head.ts';
-import { asksForWebSocket } from '../wire/websocket/handshake.ts';
+import { asksForWebSocket, wantsWebSocket } from '../wire/websocket/handshake.ts';
 import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
 /** Where copies of one policy go: a mirror, or the control. */
@@ -157,7 +157,7 @@ export class PolicyRunner implements ExchangeSink {
         refuse(policy, 'not_matched');
         continue;
       }
-      attachment ??= createAttachment(isWebSocket(exchange.request));
+      attachment ??= createAttachment(wantsWebSocket(exchange.request));
       attachment.matched.push(policy);
       const reason = decide(policy, exchange, attachment.webSocket, this.#options.isOwnCopy);
       if (reason !== undefined) refuse(policy, reason);
@@ -381,10 +381,6 @@ function endedEarly(exchange: LiveExchange, attachment: Attachment): boolean {
   if (attachment.webSocket) return incomplete !== undefined || response?.status !== 101;
   if (incomplete === undefined || response === undefined || responseDone) return false;
   return response.header('content-length') === undefined;
-}
-
-function isWebSocket(request: RequestHead): boolean {
-  return request.header('upgrade')?.toLowerCase() === 'websocket';
 }
 
 function abortReason(exchange: LiveExchange): NotMirroredReason {

@@ -1,7 +1,7 @@
 import type { IncompleteReason } from '../model/exchange.ts';
 import { encodeRecord } from '../model/message-record.ts';
 import type { CloseRecord } from '../model/message-record.ts';
-import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import { FROM_CLIENT } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { ABNORMAL, NO_STATUS } from '../wire/websocket/frame.ts';
 import type { WebSocketFault } from '../wire/websocket/frame-decoder.ts';
@@ -9,7 +9,6 @@ import type { DeflateAgreement } from '../wire/websocket/handshake.ts';
 import { MessageDecoder } from '../wire/websocket/message-decoder.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import type { LiveExchange } from './exchange.ts';
-import type { FollowedConnection } from './followed-connection.ts';
 
 /** Longest message that is followed; a policy's `limits.bodyBytes` is usually less. */
 const LIMITS = { messageBytes: 16 * 1024 * 1024, frames: 4096 };
@@ -23,14 +22,14 @@ const REASONS: Readonly<Record<WebSocketFault, IncompleteReason>> = {
 };
 
 /**
- * A connection that has become a WebSocket (RFC 6455): the client's messages are the body of the exchange's request, the
+ * A connection that has become a WebSocket (RFC 6455), or a stream of HTTP/2 that has (RFC 8441): the client's messages are the body of the exchange's request, the
  * server's that of its answer, a record each. It is over when both sides have said so, and no longer followed when nobody
  * wants any more of it.
  */
 export class WebSocketConnection implements ConnectionDecoder {
   readonly pipelined = false;
   readonly #host: ConnectionHost;
-  readonly #connection: FollowedConnection;
+  readonly #onOver: () => void;
   readonly #exchange: LiveExchange;
   readonly #client: MessageDecoder;
   readonly #server: MessageDecoder;
@@ -45,14 +44,15 @@ export class WebSocketConnection implements ConnectionDecoder {
   #micros = 0;
   #over = false;
 
+  /** @param onOver nothing more of it is wanted */
   constructor(
     host: ConnectionHost,
-    connection: FollowedConnection,
     exchange: LiveExchange,
     deflate: DeflateAgreement | undefined,
+    onOver: () => void,
   ) {
     this.#host = host;
-    this.#connection = connection;
+    this.#onOver = onOver;
     this.#exchange = exchange;
     const fault = (reason: WebSocketFault): void => this.#end(REASONS[reason]);
     this.#client = new MessageDecoder(
@@ -98,6 +98,12 @@ export class WebSocketConnection implements ConnectionDecoder {
     // The server's end without a Close frame.
     this.#onServerClose(ABNORMAL, '');
     if (!this.#clientClosed) this.#onClientClose(NO_STATUS, '');
+  }
+
+  /** The client has ended its side, perhaps after a Close frame: then the server has the word. */
+  clientEnded(micros: number): void {
+    this.#micros = micros;
+    if (!this.#clientClosed) this.finish('client_closed');
   }
 
   finish(reason: IncompleteReason): void {
@@ -163,8 +169,7 @@ export class WebSocketConnection implements ConnectionDecoder {
     counts.exchanges++;
     if (exchange.incomplete !== undefined) counts.incomplete[exchange.incomplete]++;
     sink.done(exchange);
-    for (const direction of [FROM_CLIENT, FROM_PRIMARY] as const)
-      this.#host.skip(this.#connection, direction, 0, Infinity);
+    this.#onOver();
   }
 }
 

@@ -70,6 +70,10 @@ test('reads CONNECT, plain and extended', () => {
   const extended = Http2RequestHead.of([...start({ ':method': 'CONNECT' }), [':protocol', 'websocket']]);
   assert.equal(extended?.protocol, 'websocket');
   assert.equal(extended?.path, '/orders');
+  // As HTTP/1.1 asks for one.
+  assert.equal(extended?.method, 'GET');
+  const other = Http2RequestHead.of([...start({ ':method': 'CONNECT' }), [':protocol', 'connect-udp']]);
+  assert.equal(other?.method, 'CONNECT');
 });
 
 const IMPROPER: readonly (readonly [name: string, block: readonly Field[]])[] = [

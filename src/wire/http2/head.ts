@@ -2,6 +2,7 @@ import type { Field } from './static-table.ts';
 
 /** The head of a request that came in an HTTP/2 header block. */
 export class Http2RequestHead {
+  /** `GET` where a WebSocket is asked for, as it is in HTTP/1.1 (RFC 8441 §5). */
   readonly method: string;
   /** `:path` as sent; for CONNECT the authority (RFC 9113 §8.5). */
   readonly target: string;
@@ -20,7 +21,7 @@ export class Http2RequestHead {
   private constructor(pseudo: Pseudo, fields: readonly Field[], contentLength: number | undefined) {
     const { method, scheme, protocol, authority, path } = pseudo;
     this.contentLength = contentLength;
-    this.method = method ?? '';
+    this.method = protocol === 'websocket' ? 'GET' : (method ?? '');
     this.scheme = scheme ?? '';
     this.protocol = protocol;
     this.fields = fields;
@@ -73,6 +74,11 @@ export class Http2ResponseHead {
     if (fields === undefined || status === undefined || !/^[1-5]\d\d$/.test(status)) return undefined;
     const length = lengthOf(fields);
     return length === 'improper' ? undefined : new Http2ResponseHead(Number(status), fields, length);
+  }
+
+  /** What agrees to a WebSocket, as the answer that does so in HTTP/1.1 (RFC 8441 §5). */
+  asUpgrade(): Http2ResponseHead {
+    return new Http2ResponseHead(101, this.fields, undefined);
   }
 
   header(name: string): string | undefined {

@@ -1,6 +1,13 @@
 import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { acceptOf, agreedExtensions, asksForWebSocket, offeredDeflate, opensWebSocket } from './handshake.ts';
+import {
+  acceptOf,
+  agreedExtensions,
+  asksForWebSocket,
+  offeredDeflate,
+  opensWebSocket,
+  wantsWebSocket,
+} from './handshake.ts';
 
 function head(fields: Readonly<Record<string, string>>, status = 101, method = 'GET') {
   return {
@@ -27,6 +34,14 @@ test('only a proper request asks, and only its own accept value opens', () => {
   equal(opensWebSocket(head(answer), KEY), true);
   equal(opensWebSocket(head(answer, 200), KEY), false);
   equal(opensWebSocket(head({ ...answer, 'sec-websocket-accept': 'x' }), KEY), false);
+});
+
+test('over HTTP/2 the protocol is named, and there is no key (RFC 8441 §5)', () => {
+  const asking = { ...head({ 'sec-websocket-version': '13' }), protocol: 'websocket' };
+  const old = { ...head({ 'sec-websocket-version': '8' }), protocol: 'websocket' };
+  const other = { ...head({ 'sec-websocket-version': '13' }), protocol: 'connect-udp' };
+  deepEqual([asking, old, other].map(asksForWebSocket), [true, false, false]);
+  deepEqual([asking, old, other].map(wantsWebSocket), [true, true, false]);
 });
 
 test('reads which sides refer to their earlier messages, and admits what it does not know', () => {

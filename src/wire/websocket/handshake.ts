@@ -17,12 +17,24 @@ export interface DeflateAgreement {
 /** What was agreed on: no extension, permessage-deflate, or what cannot be read. */
 export type Extensions = 'none' | 'unknown' | DeflateAgreement;
 
-/** Whether a request asks for a WebSocket in HTTP/1.1 (RFC 6455 §4.2.1). */
-export function asksForWebSocket(request: Head & { readonly method: string }): boolean {
+/** A head of HTTP/1.1, or one of HTTP/2 with its `:protocol` (RFC 8441 §4). */
+interface Request extends Head {
+  readonly method: string;
+  readonly protocol?: string | undefined;
+}
+
+/** Whether a request is for a WebSocket, perhaps improperly. */
+export function wantsWebSocket(request: Request): boolean {
+  return request.protocol === 'websocket' || request.header('upgrade')?.toLowerCase() === 'websocket';
+}
+
+/** Whether a request asks for a WebSocket in HTTP/1.1 (RFC 6455 §4.2.1) or HTTP/2 (RFC 8441 §5). */
+export function asksForWebSocket(request: Request): boolean {
+  if (request.header('sec-websocket-version') !== '13') return false;
+  if (request.protocol === 'websocket') return true;
   return (
     request.method === 'GET' &&
     request.header('upgrade')?.toLowerCase() === 'websocket' &&
-    request.header('sec-websocket-version') === '13' &&
     /^[A-Za-z0-9+/]{22}==$/.test(request.header('sec-websocket-key') ?? '')
   );
 }
