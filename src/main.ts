@@ -16,7 +16,7 @@ const startRuntime: StartRuntime = async (settings, hooks): Promise<Runtime> => 
         : await startAdmin({ listen, token, source: instance, log: hooks.log });
     return {
       adminUrl: admin?.url,
-      finished: new Promise(() => {}),
+      finished: instance.finished,
       summary: () => instance.summary(),
       taps: () => instance.taps(),
       policies: () => instance.policies(),

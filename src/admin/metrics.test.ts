@@ -1,6 +1,12 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
-import { exampleMirror, examplePolicy, exampleSummary, exampleTap } from '../../test/fixtures/status.ts';
+import {
+  exampleCapture,
+  exampleMirror,
+  examplePolicy,
+  exampleSummary,
+  exampleTap,
+} from '../../test/fixtures/status.ts';
 import { exampleStore } from '../../test/fixtures/admin-source.ts';
 import { exampleMirrorVerdict, exampleVerdict } from '../../test/fixtures/verdict.ts';
 import type { Histogram } from '../kit/histogram.ts';
@@ -17,7 +23,7 @@ function histogramOf(...micros: readonly number[]): Histogram {
 
 const input: MetricsInput = {
   summary: exampleSummary,
-  taps: [exampleTap],
+  taps: [exampleTap, exampleCapture],
   policies: [examplePolicy],
   verdicts: [exampleVerdict({ mirrors: [exampleMirrorVerdict({ turnedAway: { findings: 3, routes: 0 } })] })],
   store: exampleStore,
@@ -43,6 +49,16 @@ const cases: readonly (readonly [series: string, value: number])[] = [
   ['understudy_tape_dropped_bytes_total{tap="orders"}', 0],
   ['understudy_observer_restarts_total{tap="orders"}', 1],
   ['understudy_unfollowed_connections_total{tap="orders",reason="opaque_tls"}', 2],
+  ['understudy_exchanges_seen_total{tap="port",completeness="guessed"}', 4],
+  ['understudy_capture_packets_total{tap="port"}', 1000],
+  ['understudy_capture_lost_packets_total{tap="port",by="kernel"}', 7],
+  ['understudy_capture_packet_faults_total{tap="port",fault="lying_length"}', 4],
+  ['understudy_capture_file_faults_total{tap="port",fault="bad_magic"}', 0],
+  ['understudy_capture_segments_total{tap="port",kind="duplicates"}', 6],
+  ['understudy_capture_missing_bytes_total{tap="port",reason="lost"}', 2900],
+  ['understudy_capture_left_connections_total{tap="port",reason="idle"}', 2],
+  ['understudy_capture_tls_connections_total{tap="port",outcome="no_keys"}', 3],
+  ['understudy_capture_tls_connections_total{tap="port",outcome="decrypted"}', 2],
   ['understudy_http2_faults_total{tap="orders",fault="rapid_reset"}', 1],
   ['understudy_http2_faults_total{tap="orders",fault="gap"}', 0],
   ['understudy_requests_total{tap="orders",protocol="http2"}', 0],

@@ -6,7 +6,15 @@ import { MetricRegistry } from '../kit/metrics.ts';
 import { DURATION_EDGES, METRICS } from '../model/metrics.ts';
 import { RISKS } from '../model/difference.ts';
 import type { StoreStatus } from '../model/recording.ts';
-import type { DurationStatus, MirrorStatus, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
+import type { CaptureStatus } from '../model/capture-status.ts';
+import type {
+  DurationStatus,
+  ListenerStatus,
+  MirrorStatus,
+  PolicyStatus,
+  Summary,
+  TapStatus,
+} from '../model/status.ts';
 import { PAIR_INCOMPLETE_REASONS } from '../model/tally.ts';
 import { VERDICT_STATES } from '../model/verdict.ts';
 import type { MirrorVerdict, Verdict } from '../model/verdict.ts';
@@ -54,6 +62,26 @@ function durationValue({ buckets, sumMicros }: Histogram): HistogramValue {
 
 function setTap(registry: MetricRegistry, status: TapStatus): void {
   const tap = status.name;
+  if (status.kind === 'listener') setListener(registry, status);
+  else setCapture(registry, status);
+  const set = (definition: (typeof METRICS)['exchanges'], value: number): void =>
+    registry.metric(definition).set({ tap }, value);
+  setEach(registry.metric(METRICS.unfollowed), { tap }, 'reason', status.unfollowed);
+  setEach(registry.metric(METRICS.http2Faults), { tap }, 'fault', status.http2Faults);
+  set(METRICS.resynchronised, status.resynchronised);
+  set(METRICS.unreadableHeads, status.unreadableHeads);
+  set(
+    METRICS.observerRestarts,
+    status.observers.reduce((sum, observer) => sum + observer.restarts, 0),
+  );
+  setEach(registry.metric(METRICS.requests), { tap }, 'protocol', status.requests);
+  set(METRICS.exchanges, status.exchanges);
+  setEach(registry.metric(METRICS.incomplete), { tap }, 'reason', status.incomplete);
+  setEach(registry.metric(METRICS.completeness), { tap }, 'completeness', status.completeness);
+}
+
+function setListener(registry: MetricRegistry, status: ListenerStatus): void {
+  const tap = status.name;
   const set = (definition: (typeof METRICS)['tapeUsed'], value: number): void =>
     registry.metric(definition).set({ tap }, value);
   set(METRICS.liveConnections, status.connections.open);
@@ -69,17 +97,29 @@ function setTap(registry: MetricRegistry, status: TapStatus): void {
   set(METRICS.tapeCapacity, status.tape.capacityBytes);
   set(METRICS.tapeUsed, status.tape.usedBytes);
   set(METRICS.tapeDropped, status.tape.droppedBytes);
-  setEach(registry.metric(METRICS.unfollowed), { tap }, 'reason', status.unfollowed);
-  setEach(registry.metric(METRICS.http2Faults), { tap }, 'fault', status.http2Faults);
-  set(METRICS.resynchronised, status.resynchronised);
-  set(METRICS.unreadableHeads, status.unreadableHeads);
-  set(
-    METRICS.observerRestarts,
-    status.observers.reduce((sum, observer) => sum + observer.restarts, 0),
-  );
-  setEach(registry.metric(METRICS.requests), { tap }, 'protocol', status.requests);
-  set(METRICS.exchanges, status.exchanges);
-  setEach(registry.metric(METRICS.incomplete), { tap }, 'reason', status.incomplete);
+}
+
+function setCapture(registry: MetricRegistry, status: CaptureStatus): void {
+  const tap = status.name;
+  const set = (definition: (typeof METRICS)['captureRunning'], value: number): void =>
+    registry.metric(definition).set({ tap }, value);
+  set(METRICS.captureRunning, status.state === 'running' ? 1 : 0);
+  set(METRICS.capturePackets, status.packets);
+  set(METRICS.captureBytes, status.bytes);
+  set(METRICS.captureCut, status.cut);
+  setEach(registry.metric(METRICS.captureLost), { tap }, 'by', status.lost);
+  setEach(registry.metric(METRICS.capturePacketFaults), { tap }, 'fault', status.faults);
+  setEach(registry.metric(METRICS.captureFileFaults), { tap }, 'fault', status.fileFaults);
+  setEach(registry.metric(METRICS.captureTunnels), { tap }, 'kind', status.tunnels);
+  setEach(registry.metric(METRICS.captureSegments), { tap }, 'kind', status.segments);
+  setEach(registry.metric(METRICS.captureMissingBytes), { tap }, 'reason', status.missingBytes);
+  set(METRICS.captureConnections, status.connections.open);
+  set(METRICS.captureConnectionsSeen, status.connections.accepted);
+  setEach(registry.metric(METRICS.captureBegins), { tap }, 'begin', status.begins);
+  setEach(registry.metric(METRICS.captureLeft), { tap }, 'reason', status.left);
+  const { opaque, decrypted } = status.tls;
+  setEach(registry.metric(METRICS.captureTls), { tap }, 'outcome', { decrypted, ...opaque });
+  set(METRICS.captureRestarts, status.sourceRestarts);
 }
 
 function setPolicy(registry: MetricRegistry, status: PolicyStatus): void {

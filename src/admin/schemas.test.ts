@@ -2,7 +2,13 @@ import { deepEqual, equal } from 'node:assert/strict';
 import { test } from 'node:test';
 import type { z } from 'zod';
 import { exampleExchangeSummary, exampleStore } from '../../test/fixtures/admin-source.ts';
-import { exampleMirror, examplePolicy, exampleSummary, exampleTap } from '../../test/fixtures/status.ts';
+import {
+  exampleCapture,
+  exampleMirror,
+  examplePolicy,
+  exampleSummary,
+  exampleTap,
+} from '../../test/fixtures/status.ts';
 import {
   exampleExchange,
   exampleVerdict,
@@ -45,6 +51,7 @@ const paused: PolicyStatus = {
 const cases = [
   ['summary', summarySchema, summary(exampleSummary)],
   ['tap', tapSchema, tap(exampleTap)],
+  ['capture', tapSchema, tap(exampleCapture)],
   ['policy', policySchema, policy(examplePolicy)],
   ['paused policy with a control', policySchema, policy(paused)],
   ['verdict', verdictSchema, verdict(exampleVerdict())],

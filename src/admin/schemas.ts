@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { INCOMPLETE_REASONS, MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
+import { BEGIN_KINDS, SEGMENT_KINDS } from '../model/capture-status.ts';
+import {
+  COMPLETENESS,
+  INCOMPLETE_REASONS,
+  MIRROR_FAILURES,
+  NOT_MIRRORED_REASONS,
+} from '../model/exchange.ts';
 import { GRPC_STATUSES } from '../model/rpc-status.ts';
 import { CLOSE_REASONS, HTTP2_FAULT_REASONS, RESPONSE_CLASSES, UNFOLLOWED_REASONS } from '../model/status.ts';
 
@@ -21,10 +27,25 @@ export const summarySchema = z.strictObject({
   startedAt: epochMs,
   uptimeMs: z.number(),
   listeners: count,
+  captures: count,
   connections,
   requests,
   exchanges: count,
   incomplete: counts(INCOMPLETE_REASONS),
+  completeness: counts(COMPLETENESS),
+  packets: z
+    .strictObject({
+      seen: count,
+      bytes: count,
+      lost: count,
+      duplicates: count,
+      retransmitted: count,
+      cut: count,
+      faults: count,
+      missingBytes: count,
+      givenUp: count,
+    })
+    .describe('All captures together'),
   mirrored: count.describe('Copies sent, over all policies and mirrors'),
   notMirrored: counts(NOT_MIRRORED_REASONS),
   heldWrites: count.describe('Writes held back by "writes: hold"'),
@@ -35,25 +56,13 @@ export const summarySchema = z.strictObject({
   configReloads: z.strictObject({ reloaded: count, refused: count }),
 });
 
-export const tapSchema = z.strictObject({
+const kinds = z.record(z.string(), count);
+
+/** What every tap has. */
+const observed = {
   name: z.string(),
-  address: z.string(),
-  tls: z.enum(['off', 'passthrough', 'terminate']),
-  workers: count,
   connections,
-  closed: counts(CLOSE_REASONS),
   unfollowed: counts(UNFOLLOWED_REASONS),
-  bytes: z.strictObject({ in: count, out: count }),
-  endpoints: z.array(
-    z.strictObject({
-      url: z.string(),
-      state: z.enum(['up', 'resting']),
-      restingUntil: epochMs.optional(),
-      connections: count,
-      failures: count,
-    }),
-  ),
-  tape: z.strictObject({ capacityBytes: count, usedBytes: count, droppedBytes: count }),
   observers: z.array(
     z.strictObject({
       id: count,
@@ -66,10 +75,60 @@ export const tapSchema = z.strictObject({
   requests,
   exchanges: count,
   incomplete: counts(INCOMPLETE_REASONS),
+  completeness: counts(COMPLETENESS),
   http2Faults: counts(HTTP2_FAULT_REASONS),
   resynchronised: count,
   unreadableHeads: count,
+};
+
+const listenerTapSchema = z.strictObject({
+  kind: z.literal('listener'),
+  ...observed,
+  address: z.string(),
+  tls: z.enum(['off', 'passthrough', 'terminate']),
+  workers: count,
+  closed: counts(CLOSE_REASONS),
+  bytes: z.strictObject({ in: count, out: count }),
+  endpoints: z.array(
+    z.strictObject({
+      url: z.string(),
+      state: z.enum(['up', 'resting']),
+      restingUntil: epochMs.optional(),
+      connections: count,
+      failures: count,
+    }),
+  ),
+  tape: z.strictObject({ capacityBytes: count, usedBytes: count, droppedBytes: count }),
 });
+
+const captureTapSchema = z.strictObject({
+  kind: z.literal('capture'),
+  ...observed,
+  source: z.string().describe('What it reads, in words'),
+  state: z.enum(['starting', 'running', 'over', 'failed']),
+  problem: z.string().optional(),
+  packets: count,
+  bytes: count,
+  cut: count.describe('Packets that were captured in part only'),
+  lost: kinds.describe('Packets that never reached the capture, by who lost them'),
+  faults: kinds.describe('Packets that could not be read, by what is wrong with them'),
+  fileFaults: kinds.describe('What is wrong with the capture file or stream'),
+  tunnels: kinds.describe('What packets were wrapped in'),
+  segments: counts(SEGMENT_KINDS),
+  missingBytes: kinds.describe('Bytes of streams that did not come, by why'),
+  begins: counts(BEGIN_KINDS),
+  left: kinds.describe('Connections given up before their end, by why'),
+  tls: z.strictObject({
+    connections: count,
+    decrypted: count,
+    opaque: kinds,
+    names: z.array(z.strictObject({ name: z.string(), connections: count })),
+    secrets: count,
+  }),
+  sourceRestarts: count,
+});
+
+export const tapSchema = z.discriminatedUnion('kind', [listenerTapSchema, captureTapSchema]);
 
 const mirrorSchema = z.strictObject({
   name: z.string(),

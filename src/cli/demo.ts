@@ -54,7 +54,9 @@ async function runDemo(input: Input, context: Context): Promise<number> {
   await using runtime = await startRuntime(settings, {
     log: terminalLogger(settings.log, context, progress),
   });
-  const [orders, stock] = runtime.taps().map(({ address }) => `http://${address}`);
+  const [orders, stock] = runtime
+    .taps()
+    .flatMap((tap) => (tap.kind === 'listener' ? [`http://${tap.address}`] : []));
   const targets = { orders: orders ?? '', stock: stock ?? '' };
   const ends = untilFound ? 'when the verdict names every fault' : duration && `after ${duration}`;
   out.write(introduction({ stage, targets, adminUrl: runtime.adminUrl, requestsPerSecond, ends }));

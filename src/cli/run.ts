@@ -143,8 +143,12 @@ export async function finalReport(
 }
 
 function logStart(runtime: Runtime, log: Logger): void {
-  for (const { name, address, endpoints } of runtime.taps()) {
-    log.info('listening', { tap: name, address, primary: endpoints.map(({ url }) => url) });
+  for (const tap of runtime.taps()) {
+    if (tap.kind === 'capture') log.info('capturing', { tap: tap.name, source: tap.source });
+    else {
+      const { name, address, endpoints } = tap;
+      log.info('listening', { tap: name, address, primary: endpoints.map(({ url }) => url) });
+    }
   }
   if (runtime.adminUrl !== undefined) log.info('admin API listening', { url: runtime.adminUrl });
 }

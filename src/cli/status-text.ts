@@ -1,15 +1,20 @@
-import type { Counts } from '../kit/counts.ts';
 import { addCounts, totalOf } from '../kit/counts.ts';
 import { formatDuration } from '../kit/duration.ts';
 import type { AdminSource } from '../model/runtime.ts';
 import type { MirrorStatus, PolicyStatus, Summary } from '../model/status.ts';
+import { captureLines } from './capture-lines.ts';
+import { number, reasons } from './count-text.ts';
 import type { RunResult } from './run-result.ts';
 
 /** What listens where and which policy copies what, for the start of a run. */
 export function startText(source: AdminSource, adminUrl: string | undefined): string {
   const lines = source
     .taps()
-    .map((tap) => `${tap.name}: ${tap.address} → ${tap.endpoints.map(({ url }) => url).join(', ')}`);
+    .map((tap) =>
+      tap.kind === 'capture'
+        ? `${tap.name}: packets of ${tap.source}`
+        : `${tap.name}: ${tap.address} → ${tap.endpoints.map(({ url }) => url).join(', ')}`,
+    );
   for (const policy of source.policies()) lines.push(policyLine(policy));
   if (adminUrl !== undefined)
     lines.push(`admin: ${adminUrl} (/api/v1/summary, /metrics, /api/v1/openapi.json)`);
@@ -62,10 +67,11 @@ export function resultText(result: RunResult): string {
       `pairs: ${number(pairs.same)} same, ${number(pairs.different)} different, ${number(pairs.incomplete)} incomplete`,
     );
   }
+  for (const tap of result.taps) if (tap.kind === 'capture') lines.push(...captureLines(tap));
   if (result.tapeDroppedBytes > 0)
     lines.push(`${number(result.tapeDroppedBytes)} bytes were not seen: the tape was full`);
   const unfollowed: Record<string, number> = {};
-  for (const tap of result.taps) addCounts(unfollowed, tap.unfollowed);
+  for (const tap of result.taps) if (tap.kind === 'listener') addCounts(unfollowed, tap.unfollowed);
   if (totalOf(unfollowed) > 0)
     lines.push(`connections relayed whose requests were not all seen${reasons('', unfollowed)}`);
   if (result.observerRestarts > 0) lines.push(`observers replaced: ${number(result.observerRestarts)}`);
@@ -83,18 +89,4 @@ function mirrorLines(name: string, mirror: MirrorStatus): readonly string[] {
       .map(([kind, count]) => `, ${number(count)} ${kind}`)
       .join('')}${reasons('; failed', mirror.failures)}`,
   ];
-}
-
-/** `, label: 12 (reason 10, other 2)`; empty when there is none. */
-function reasons(label: string, counts: Counts<string>): string {
-  const some = Object.entries(counts).filter(([, count]) => count > 0);
-  if (some.length === 0) return '';
-  const list = some.map(([reason, count]) => `${reason} ${number(count)}`).join(', ');
-  return `${label}: ${number(totalOf(counts))} (${list})`;
-}
-
-const FORMAT = new Intl.NumberFormat('en-US', { maximumFractionDigits: 4 });
-
-function number(value: number): string {
-  return FORMAT.format(value);
 }

@@ -32,6 +32,8 @@ export interface Connection {
   /** Identity from the client's certificate: SPIFFE id or DNS name. */
   readonly principal: string | undefined;
   readonly tls: boolean;
+  /** Captured, and its begin, its server or some of its bytes had to be made out. */
+  readonly guessed?: boolean;
 }
 
 /** An IP address and port; a Unix socket has an empty address and port 0. */
@@ -49,6 +51,18 @@ export const INCOMPLETE_REASONS = [
   'too_large',
 ] as const;
 export type IncompleteReason = (typeof INCOMPLETE_REASONS)[number];
+
+/**
+ * How much of an exchange was seen. `cut`: not whole, and `incomplete` says why; `guessed`: whole by all that is known, but the
+ * capture began within its connection, only the ports told who the server is, or captured bytes contradict each other.
+ */
+export const COMPLETENESS = ['whole', 'cut', 'guessed'] as const;
+export type Completeness = (typeof COMPLETENESS)[number];
+
+export function completenessOf({ incomplete, connection }: Exchange): Completeness {
+  if (incomplete !== undefined) return 'cut';
+  return connection.guessed === true ? 'guessed' : 'whole';
+}
 
 /** Times in microseconds since the Unix epoch, taken on the live worker; 0 while not seen. */
 export interface ExchangeTimes {

@@ -91,6 +91,77 @@ export const METRICS = {
     'reason',
   ]),
 
+  completeness: counter(
+    'understudy_exchanges_seen_total',
+    'Exchanges by how much of them was seen: whole, cut, or guessed (whole by all that is known, on a captured connection whose begin, server or bytes had to be made out).',
+    ['tap', 'completeness'],
+  ),
+
+  captureRunning: gauge('understudy_capture_running', '1 while packets can come from a capture.', ['tap']),
+  capturePackets: counter('understudy_capture_packets_total', 'Packets that came from a capture.', ['tap']),
+  captureBytes: counter('understudy_capture_bytes_total', 'Bytes of packets, as captured.', ['tap']),
+  captureCut: counter(
+    'understudy_capture_cut_packets_total',
+    'Packets of which only the beginning was captured.',
+    ['tap'],
+  ),
+  captureLost: counter(
+    'understudy_capture_lost_packets_total',
+    'Packets that never reached the capture, by who lost them: kernel, interface, program; vni are network identifiers that are not let in.',
+    ['tap', 'by'],
+  ),
+  capturePacketFaults: counter(
+    'understudy_capture_packet_faults_total',
+    'Packets that could not be read, by what is wrong with them.',
+    ['tap', 'fault'],
+  ),
+  captureFileFaults: counter(
+    'understudy_capture_file_faults_total',
+    'Damage of the capture file or stream itself, by kind.',
+    ['tap', 'fault'],
+  ),
+  captureTunnels: counter(
+    'understudy_capture_tunnels_total',
+    'What packets were wrapped in; one can count for several.',
+    ['tap', 'kind'],
+  ),
+  captureSegments: counter(
+    'understudy_capture_segments_total',
+    'TCP segments: seen are all of them; retransmitted ones were sent again, duplicates captured at two places.',
+    ['tap', 'kind'],
+  ),
+  captureMissingBytes: counter(
+    'understudy_capture_missing_bytes_total',
+    'Bytes of TCP streams that did not come, by why: cut, lost (acknowledged by their receiver), expired, limit, over.',
+    ['tap', 'reason'],
+  ),
+  captureConnections: gauge('understudy_capture_connections', 'Captured connections followed now.', ['tap']),
+  captureConnectionsSeen: counter(
+    'understudy_capture_connections_total',
+    'Captured connections with payload.',
+    ['tap'],
+  ),
+  captureBegins: counter(
+    'understudy_capture_guessed_connections_total',
+    'Captured connections whose begin was not captured (midstream), or of which only ports tell who the server is.',
+    ['tap', 'begin'],
+  ),
+  captureLeft: counter(
+    'understudy_capture_left_connections_total',
+    'Captured connections that were given up before their end, by why: table_full, idle, or over (the capture ended).',
+    ['tap', 'reason'],
+  ),
+  captureTls: counter(
+    'understudy_capture_tls_connections_total',
+    'Captured TLS connections, by what became of them: decrypted, or why they are opaque.',
+    ['tap', 'outcome'],
+  ),
+  captureRestarts: counter(
+    'understudy_capture_source_restarts_total',
+    'Times the program, connection or file of a capture was begun anew.',
+    ['tap'],
+  ),
+
   policyPaused: gauge('understudy_policy_paused', '1 while a policy copies nothing because it is paused.', [
     'policy',
   ]),

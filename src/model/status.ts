@@ -1,7 +1,8 @@
 import type { Counts } from '../kit/counts.ts';
 import type { GrpcStatus } from './rpc-status.ts';
 import type { Histogram } from '../kit/histogram.ts';
-import type { IncompleteReason, MirrorFailure, NotMirroredReason } from './exchange.ts';
+import type { CaptureStatus, PacketTotals } from './capture-status.ts';
+import type { Completeness, IncompleteReason, MirrorFailure, NotMirroredReason } from './exchange.ts';
 
 /**
  * What a running instance says of itself: plain data that the admin API sends as JSON, the command line prints and the
@@ -12,12 +13,16 @@ export interface Summary {
   readonly startedAt: number;
   readonly uptimeMs: number;
   readonly listeners: number;
+  readonly captures: number;
   readonly connections: ConnectionCounts;
   /** Live requests that were seen, by the protocol they came in. */
   readonly requests: { readonly http1: number; readonly http2: number };
   /** Exchanges that came to an end, whole or not. */
   readonly exchanges: number;
   readonly incomplete: Counts<IncompleteReason>;
+  readonly completeness: Counts<Completeness>;
+  /** What captures have seen and missed. */
+  readonly packets: PacketTotals;
   /** Copies sent, over all policies and mirrors: a request that goes to two mirrors counts twice. Controls are not in it. */
   readonly mirrored: number;
   /** Copies not sent, counted like `mirrored`. */
@@ -43,20 +48,11 @@ export interface ConnectionCounts {
 /** `incomplete`: one of the two exchanges is not whole, so nothing can be said. */
 export type PairCounts = Counts<'same' | 'different' | 'incomplete'>;
 
-export interface TapStatus {
+/** What every tap says: how its connections and exchanges fare. */
+export interface ObservedStatus {
   readonly name: string;
-  /** Where it really listens, `host:port` or `unix:/path`. */
-  readonly address: string;
-  readonly tls: 'off' | 'passthrough' | 'terminate';
-  readonly workers: number;
   readonly connections: ConnectionCounts;
-  /** Connections that the live path itself ended. */
-  readonly closed: Counts<CloseReason>;
   readonly unfollowed: Counts<UnfollowedReason>;
-  /** `in`: from clients; `out`: to clients. */
-  readonly bytes: Counts<'in' | 'out'>;
-  readonly endpoints: readonly EndpointStatus[];
-  readonly tape: TapeStatus;
   readonly observers: readonly ObserverStatus[];
   readonly requests: { readonly http1: number; readonly http2: number };
   readonly exchanges: number;
@@ -67,7 +63,26 @@ export interface TapStatus {
   readonly resynchronised: number;
   /** HTTP/2 header blocks with fields that were lost before their connection was taken up again. */
   readonly unreadableHeads: number;
+  /** Of `exchanges`: those that are whole, those that are not, and those whose bytes had to be made out. */
+  readonly completeness: Counts<Completeness>;
 }
+
+/** An inline relay. */
+export interface ListenerStatus extends ObservedStatus {
+  readonly kind: 'listener';
+  /** Where it really listens, `host:port` or `unix:/path`. */
+  readonly address: string;
+  readonly tls: 'off' | 'passthrough' | 'terminate';
+  readonly workers: number;
+  /** Connections that the live path itself ended. */
+  readonly closed: Counts<CloseReason>;
+  /** `in`: from clients; `out`: to clients. */
+  readonly bytes: Counts<'in' | 'out'>;
+  readonly endpoints: readonly EndpointStatus[];
+  readonly tape: TapeStatus;
+}
+
+export type TapStatus = ListenerStatus | CaptureStatus;
 
 /**
  * `unreachable`: no endpoint took it; `protocol`: the primary does not speak what the client agreed on (ALPN); `idle`: nothing
@@ -226,6 +241,13 @@ export type AdminEvent =
       readonly tap: string;
       readonly observer: number;
       readonly reason: string;
+    }
+  | {
+      readonly type: 'capture-over';
+      readonly at: number;
+      readonly tap: string;
+      /** What has gone wrong for good; empty when it has just come to its end. */
+      readonly problem: string;
     }
   | { readonly type: 'config-reloaded'; readonly at: number }
   | { readonly type: 'config-refused'; readonly at: number; readonly problems: readonly string[] }

@@ -22,6 +22,11 @@ export class CapturedConnection implements FollowedConnection {
     this.#connection = connection;
   }
 
+  get guessed(): boolean {
+    const { midstream, serverBy, conflicts } = this.#connection;
+    return midstream || serverBy === 'guess' || conflicts > 0;
+  }
+
   get source(): SocketEnd {
     return { ip: this.#connection.clientIp, port: this.#connection.clientPort };
   }

@@ -27,15 +27,18 @@ const KEEP_LEAST = 1 / 8;
  */
 export class Pacing {
   readonly #ringBytes: number;
+  readonly #patienceMs: number;
   readonly #seen = new Map<string, { done: number; atMs: number }>();
 
-  constructor(ringBytes: number) {
+  /** @param patienceMs how long a mirror that finishes no copy is waited for */
+  constructor(ringBytes: number, patienceMs = PATIENCE_MS) {
     this.#ringBytes = ringBytes;
+    this.#patienceMs = patienceMs;
   }
 
   /**
-   * Share of the HTTP/2 requests that is copied, 1 while the observer keeps up. Their connections are decoded all the same: those
-   * that the live worker leaves out lose their header compression.
+   * Share of the HTTP/2 requests that is followed, 1 while the observer keeps up. Of the others only what they do to the header
+   * compression is read, which a connection that the live worker leaves out loses.
    */
   keep(unreadBytes: number): number {
     const { shedFrom, shedMost } = FILL;
@@ -60,7 +63,7 @@ export class Pacing {
         this.#seen.set(name, { done, atMs: nowMs });
         return true;
       }
-      if (nowMs - seen.atMs < PATIENCE_MS) return true;
+      if (nowMs - seen.atMs < this.#patienceMs) return true;
     }
     return false;
   }

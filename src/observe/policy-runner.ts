@@ -8,7 +8,6 @@ import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
 import { mayBeEndless } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
-import { Http2RequestHead } from '../wire/http2/head.ts';
 import { asksForWebSocket, wantsWebSocket } from '../wire/websocket/handshake.ts';
 import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
@@ -103,8 +102,6 @@ export interface PolicyRunnerOptions {
   readonly isOwnCopy: (request: RequestHead) => boolean;
   /** Answers of the primary kept for comparison, over all exchanges, bytes. */
   readonly keptBytes: number;
-  /** Uniform in [0, 1). */
-  readonly random?: () => number;
 }
 
 /** What is kept with an exchange that a policy matched. */
@@ -136,22 +133,17 @@ interface CopyInProgress extends SettledCopy {
 export class PolicyRunner implements ExchangeSink {
   /** Those of the tap, in the order of the configuration. */
   policies: readonly RunningPolicy[] = [];
-  /** Share of the HTTP/2 requests that there is time to copy. */
-  keep = 1;
+  /** Exchanges that are whole by all that is known, on connections of which something had to be guessed. */
+  guessed = 0;
   readonly #options: PolicyRunnerOptions;
-  readonly #chance: () => number;
   #keptBytes = 0;
 
   constructor(options: PolicyRunnerOptions) {
     this.#options = options;
-    this.#chance = options.random ?? Math.random;
   }
 
   request(exchange: LiveExchange): void {
     let attachment: Attachment | undefined;
-    // The same for all policies, so that a request which is copied is copied to all mirrors.
-    const sheds =
-      this.keep < 1 && exchange.request instanceof Http2RequestHead && this.#chance() >= this.keep;
     for (const policy of this.policies) {
       if (!policy.compiled.matches(exchange.request, exchange.connection)) {
         refuse(policy, 'not_matched');
@@ -160,9 +152,8 @@ export class PolicyRunner implements ExchangeSink {
       attachment ??= createAttachment(wantsWebSocket(exchange.request));
       attachment.matched.push(policy);
       const reason = decide(policy, exchange, attachment.webSocket, this.#options.isOwnCopy);
-      if (reason !== undefined) refuse(policy, reason);
-      else if (sheds) refuse(policy, 'overload');
-      else this.#start(policy, exchange, attachment);
+      if (reason === undefined) this.#start(policy, exchange, attachment);
+      else refuse(policy, reason);
     }
     if (attachment === undefined) return;
     exchange.attachment = attachment;
@@ -216,6 +207,7 @@ export class PolicyRunner implements ExchangeSink {
   }
 
   done(exchange: LiveExchange): void {
+    if (exchange.connection.guessed === true && exchange.incomplete === undefined) this.guessed++;
     const attachment = attachmentOf(exchange);
     if (attachment === undefined) return;
     if (exchange.incomplete === undefined && !attachment.webSocket) {
@@ -234,6 +226,10 @@ export class PolicyRunner implements ExchangeSink {
 
   ambiguous(): void {
     for (const policy of this.policies) refuse(policy, 'ambiguous');
+  }
+
+  shed(): void {
+    for (const policy of this.policies) refuse(policy, 'overload');
   }
 
   #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {

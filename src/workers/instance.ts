@@ -13,19 +13,22 @@ import type {
 } from '../model/recording.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { Readiness, RuntimeHooks } from '../model/runtime.ts';
+import type { CaptureSettings } from '../model/capture.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
 import type { AdminEvent, PolicyState, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 import { version } from '../version.ts';
+import { Captures } from './captures.ts';
 import { ignoreText } from './ignore-text.ts';
 import { Judgement } from './judgement.ts';
 import { KillSwitch } from './kill-switch.ts';
 import { ListenerFiles } from './listener-files.ts';
 import type { PreparedListener } from './listener-files.ts';
+import type { Judged } from './answer-judge.ts';
 import { Reflection } from './reflection.ts';
 import { mergeReports } from './reports.ts';
 import { nothingYet, totalsOf } from './totals.ts';
 import { Tap } from './tap.ts';
-import type { TapChange } from './tap.ts';
+import type { InstanceTap, TapChange } from './tap.ts';
 
 const SECOND_MS = 1000;
 const MEASURING = "measuring the primary's latency without copies first";
@@ -40,6 +43,8 @@ export class Instance implements AsyncDisposable {
   readonly #markerKey: Uint8Array;
   readonly #judgement: Judgement;
   readonly #taps = new Map<string, Tap>();
+  readonly #captures: Captures;
+  readonly #finished = Promise.withResolvers<void>();
   readonly #files: ListenerFiles;
   readonly #states = new Map<string, PolicyState>();
   readonly #events = new Broadcast<AdminEvent>();
@@ -68,6 +73,10 @@ export class Instance implements AsyncDisposable {
       stop: (policy, reason) => this.#pause(policy, 'stopWhen', reason),
     });
     this.#reflection = new Reflection({ log: hooks.log, onChange: () => this.#tellPolicies() });
+    this.#captures = new Captures({
+      optionsOf: (capture) => this.#captureOptions(capture),
+      onOver: () => this.#look(),
+    });
     this.#timer = setInterval(() => this.#second(), SECOND_MS).unref();
   }
 
@@ -80,6 +89,7 @@ export class Instance implements AsyncDisposable {
       // Policies that have to measure first copy nothing before that.
       instance.#second();
       for (const listener of settings.listeners) await instance.#startTap(listener);
+      await instance.#captures.apply(settings.captures);
       instance.#reflection.follow(policies, settings.listeners);
     } catch (error) {
       await instance[Symbol.asyncDispose]();
@@ -94,19 +104,25 @@ export class Instance implements AsyncDisposable {
       version,
       startedAt: this.#startedAt,
       uptimeMs: Math.round(performance.now() - this.#startedMonotonic),
-      listeners: taps.length,
+      listeners: this.#taps.size,
+      captures: this.#captures.all.length,
       ...totalsOf(taps, this.policies()),
-      observerRestarts: [...this.#taps.values()].reduce((total, tap) => total + tap.restarts, 0),
+      observerRestarts: this.#all.reduce((total, tap) => total + tap.restarts, 0),
       configReloads: { ...this.#reloads },
     };
   }
 
+  /** Resolves when nothing more can come from any tap: there are only captures, and all of them are over. */
+  get finished(): Promise<void> {
+    return this.#finished.promise;
+  }
+
   taps(): readonly TapStatus[] {
-    return [...this.#taps.values()].map((tap) => tap.status());
+    return this.#all.map((tap) => tap.status());
   }
 
   policies(): readonly PolicyStatus[] {
-    const reports = mergeReports([...this.#taps.values()].map((tap) => tap.report)).policies;
+    const reports = mergeReports(this.#all.map((tap) => tap.report)).policies;
     return this.#settings.policies.map((policy) => {
       const report = reports.find(({ name }) => name === policy.name);
       return {
@@ -167,7 +183,7 @@ export class Instance implements AsyncDisposable {
   }
 
   metrics(): string {
-    const { durations } = mergeReports([...this.#taps.values()].map((tap) => tap.report));
+    const { durations } = mergeReports(this.#all.map((tap) => tap.report));
     return metricsText({
       summary: this.summary(),
       taps: this.taps(),
@@ -217,7 +233,7 @@ export class Instance implements AsyncDisposable {
   async drain(): Promise<void> {
     this.#draining = true;
     this.#emit({ type: 'draining', at: Date.now() });
-    await Promise.all([...this.#taps.values()].map((tap) => tap.drain(this.#settings.drainMs)));
+    await Promise.all(this.#all.map((tap) => tap.drain(this.#settings.drainMs)));
     await this.#judgement.flush();
   }
 
@@ -226,7 +242,7 @@ export class Instance implements AsyncDisposable {
     this.#events.close();
     this.#files[Symbol.dispose]();
     this.#reflection[Symbol.dispose]();
-    await Promise.all([...this.#taps.values()].map((tap) => tap[Symbol.asyncDispose]()));
+    await Promise.all(this.#all.map((tap) => tap[Symbol.asyncDispose]()));
     await this.#judgement[Symbol.asyncDispose]();
   }
 
@@ -259,6 +275,8 @@ export class Instance implements AsyncDisposable {
       opened.move();
       // Listeners that take over the address of one that is gone.
       for (const prepared of late) this.#add(prepared, await this.#openTap(prepared));
+      await this.#captures.apply(settings.captures);
+      this.#look();
     } catch (error) {
       await opened.disposeAsync();
       this.#settings = before;
@@ -307,14 +325,7 @@ export class Instance implements AsyncDisposable {
   #openTap({ listener, certificates, primaryPem }: PreparedListener): Promise<Tap> {
     return Tap.start({
       ...this.#tapChange({ listener, certificates, primaryPem }),
-      instance: {
-        markerKey: this.#markerKey,
-        heldWrites: this.#judgement.heldWrites,
-        recordedBytes: this.#judgement.recordedBytes,
-      },
-      onJudged: (judged) => this.#judgement.add(judged),
-      emit: (event) => this.#emit(event),
-      log: this.#hooks.log,
+      ...this.#tapOptions(),
     });
   }
 
@@ -322,7 +333,7 @@ export class Instance implements AsyncDisposable {
     return {
       listener,
       observer: this.#settings.observer,
-      policies: this.#policiesOf(listener),
+      policies: this.#policiesOf(listener.name),
       paused: this.#paused(),
       certificates: certificates?.bundle,
       primaryPem,
@@ -348,13 +359,43 @@ export class Instance implements AsyncDisposable {
     void tap.drain(this.#settings.drainMs).finally(() => tap[Symbol.asyncDispose]());
   }
 
-  #policiesOf(listener: ListenerSettings): readonly Policy[] {
+  #policiesOf(tap: string): readonly Policy[] {
     // Nothing of a connection whose TLS ends at the primary can be understood.
-    if (listener.tls.mode === 'passthrough') return [];
-    const own = this.#settings.policies.filter(
-      ({ taps }) => taps.length === 0 || taps.includes(listener.name),
-    );
+    const listener = this.#settings.listeners.find(({ name }) => name === tap);
+    if (listener?.tls.mode === 'passthrough') return [];
+    const own = this.#settings.policies.filter(({ taps }) => taps.length === 0 || taps.includes(tap));
     return this.#reflection.described(own);
+  }
+
+  #captureOptions({ name }: CaptureSettings) {
+    return {
+      observer: this.#settings.observer,
+      policies: this.#policiesOf(name),
+      paused: this.#paused(),
+      ...this.#tapOptions(),
+    };
+  }
+
+  /** What all taps are given. */
+  #tapOptions() {
+    return {
+      instance: {
+        markerKey: this.#markerKey,
+        heldWrites: this.#judgement.heldWrites,
+        recordedBytes: this.#judgement.recordedBytes,
+      },
+      onJudged: (judged: Judged): void => this.#judgement.add(judged),
+      emit: (event: AdminEvent): void => this.#emit(event),
+      log: this.#hooks.log,
+    };
+  }
+
+  get #all(): readonly InstanceTap[] {
+    return [...this.#taps.values(), ...this.#captures.all];
+  }
+
+  #look(): void {
+    if (this.#settings.listeners.length === 0 && this.#captures.over) this.#finished.resolve();
   }
 
   /** Puts changed policies in force; the listeners stay as they are. */
@@ -366,7 +407,7 @@ export class Instance implements AsyncDisposable {
   /** The policies as they are now, with what servers have told of their messages. */
   #tellPolicies(): void {
     this.#judgement.setPolicies(this.#reflection.described(this.#settings.policies));
-    for (const tap of this.#taps.values()) tap.setPolicies(this.#policiesOf(tap.settings), this.#paused());
+    for (const tap of this.#all) tap.setPolicies(this.#policiesOf(tap.name), this.#paused());
   }
 
   #has(policy: string): boolean {
@@ -402,11 +443,11 @@ export class Instance implements AsyncDisposable {
   }
 
   #tellPaused(): void {
-    for (const tap of this.#taps.values()) tap.setPaused(this.#paused());
+    for (const tap of this.#all) tap.setPaused(this.#paused());
   }
 
   #second(): void {
-    const reports = mergeReports([...this.#taps.values()].map((tap) => tap.report));
+    const reports = mergeReports(this.#all.map((tap) => tap.report));
     const stopped = this.#paused().filter((name) => !this.#measures(name));
     this.#killSwitch.observe(this.#settings.policies, reports, new Set(stopped));
     this.#judgement.second();

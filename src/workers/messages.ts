@@ -1,12 +1,15 @@
 import type { ObserverCounts } from '../observe/counts.ts';
 import type { LiveListenerOptions } from '../live/listener.ts';
 import type { DurationStatus, EndpointStatus, PolicyStatus } from '../model/status.ts';
+import type { CaptureSettings } from '../model/capture.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, ObserverSettings, PrimarySettings } from '../model/settings.ts';
 import type { Tape } from '../model/tape.ts';
 import type { ClientPem } from '../live/tls-client.ts';
 import type { TlsBundle } from '../live/tls-server.ts';
+import type { LogFields } from '../kit/log-line.ts';
 import type { Judged } from './answer-judge.ts';
+import type { CaptureCounts } from './capture-counts.ts';
 
 /** What a live worker is started with, told, and tells. */
 export interface LiveWorkerData {
@@ -67,6 +70,29 @@ export type FromObserver =
   | { readonly kind: 'judged'; readonly judged: Judged }
   | { readonly kind: 'drained' };
 
+/** What a capture's thread is started with, and tells; it is told what observers are. */
+export interface CaptureWorkerData extends Omit<ObserverWorkerData, 'tape' | 'primary'> {
+  readonly capture: CaptureSettings;
+  /** A number that the thread counts up while it is alive. */
+  readonly beat: SharedArrayBuffer;
+}
+export type FromCapture =
+  | BreakerChange
+  /** `source`: what it reads, in words. */
+  | { readonly kind: 'started'; readonly source: string }
+  | { readonly kind: 'refused'; readonly message: string; readonly where: string; readonly hint: string }
+  | { readonly kind: 'report'; readonly report: CaptureReport }
+  | { readonly kind: 'judged'; readonly judged: Judged }
+  | {
+      readonly kind: 'log';
+      readonly level: 'info' | 'warn';
+      readonly text: string;
+      readonly fields: LogFields;
+    }
+  /** Nothing more comes: it has come to its end, or `problem` has gone wrong for good. The thread ends. */
+  | { readonly kind: 'over'; readonly problem: string | undefined }
+  | { readonly kind: 'drained' };
+
 /** The breaker of one observer towards one mirror has opened, or has closed again. */
 export interface BreakerChange {
   readonly kind: 'breaker';
@@ -83,6 +109,13 @@ export interface ObserverReport {
   readonly heapBytes: number;
   readonly policies: readonly PolicyReport[];
   readonly durations: readonly DurationStatus[];
+}
+
+/** What a capture's thread has counted besides. */
+export interface CaptureReport extends ObserverReport {
+  /** Whole exchanges of connections that had to be made out. */
+  readonly guessed: number;
+  readonly capture: CaptureCounts;
 }
 
 export type PolicyReport = Pick<PolicyStatus, 'name' | 'matched' | 'sampled' | 'mirrors' | 'control'>;

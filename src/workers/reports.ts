@@ -1,6 +1,8 @@
-import { addCounts } from '../kit/counts.ts';
+import { addCounts, totalOf } from '../kit/counts.ts';
+import type { Counts } from '../kit/counts.ts';
 import { addHistogram, createHistogram } from '../kit/histogram.ts';
 import type { Histogram } from '../kit/histogram.ts';
+import type { Completeness } from '../model/exchange.ts';
 import type { DurationStatus, MirrorStatus } from '../model/status.ts';
 import { createObserverCounts } from '../observe/counts.ts';
 import type { ObserverCounts } from '../observe/counts.ts';
@@ -101,12 +103,12 @@ function addMirrors(left: MirrorStatus, right: MirrorStatus): MirrorStatus {
     mirrored: left.mirrored + right.mirrored,
     notMirrored: added(left.notMirrored, right.notMirrored),
     responses: added(left.responses, right.responses),
-    failures: added(left.failures, right.failures),
-    pairs: added(left.pairs, right.pairs),
     calls:
       left.calls === undefined || right.calls === undefined
         ? (left.calls ?? right.calls)
         : added(left.calls, right.calls),
+    failures: added(left.failures, right.failures),
+    pairs: added(left.pairs, right.pairs),
     truncated: left.truncated + right.truncated,
     breaker: BREAKER_ORDER.findLast((state) => state === left.breaker || state === right.breaker) ?? 'closed',
     inFlight: left.inFlight + right.inFlight,
@@ -122,4 +124,10 @@ function added<Key extends string>(
   const total = { ...left };
   addCounts(total, right);
   return total;
+}
+
+/** How much of the exchanges was seen. @param guessed of those that are whole */
+export function completenessCounts(counts: ObserverCounts, guessed: number): Counts<Completeness> {
+  const cut = totalOf(counts.incomplete);
+  return { whole: Math.max(0, counts.exchanges - cut - guessed), cut, guessed };
 }

@@ -3,14 +3,27 @@ import type { Logger } from '../kit/log.ts';
 import { sumLiveStats } from '../model/live-stats.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, ObserverSettings, PrimarySettings } from '../model/settings.ts';
-import type { AdminEvent, EndpointStatus, TapStatus } from '../model/status.ts';
+import type { AdminEvent, EndpointStatus, ListenerStatus, TapStatus } from '../model/status.ts';
 import type { ClientPem } from '../live/tls-client.ts';
 import type { TlsBundle } from '../live/tls-server.ts';
 import { LivePool } from './live-pool.ts';
 import type { Judged } from './answer-judge.ts';
 import type { InstanceData, ObserverReport } from './messages.ts';
 import { ObserverPool } from './observer-pool.ts';
-import { closeReport, mergeReports } from './reports.ts';
+import { closeReport, completenessCounts, mergeReports } from './reports.ts';
+
+/** What an instance does with each of its taps. */
+export interface InstanceTap extends AsyncDisposable {
+  readonly name: string;
+  /** What all its observers have counted, those of the past included. */
+  readonly report: ObserverReport;
+  readonly restarts: number;
+  status(): TapStatus;
+  setPolicies(policies: readonly Policy[], paused: readonly string[]): void;
+  setPaused(paused: readonly string[]): void;
+  /** Takes in nothing new, and resolves when everything under way is over, or it is time. */
+  drain(drainMs: number): Promise<void>;
+}
 
 export interface TapOptions {
   readonly listener: ListenerSettings;
@@ -35,7 +48,7 @@ export type TapChange = Pick<
 const NO_TAPE = { capacityBytes: 0, usedBytes: 0, droppedBytes: 0, leftOut: 0 };
 
 /** One listener with its live workers and, while a policy wants its traffic, their observers. */
-export class Tap implements AsyncDisposable {
+export class Tap implements InstanceTap {
   readonly #options: TapOptions;
   #live: LivePool | undefined;
   #observers: ObserverPool | undefined;
@@ -95,7 +108,7 @@ export class Tap implements AsyncDisposable {
     return this.#pastRestarts + (this.#observers?.restarts ?? 0);
   }
 
-  status(): TapStatus {
+  status(): ListenerStatus {
     const settings = this.settings;
     const stats = sumLiveStats(this.#live?.stats ?? []);
     const { counts } = this.report;
@@ -103,6 +116,7 @@ export class Tap implements AsyncDisposable {
     const { droppedBytes, leftOut } = this.#pastTape;
     const address = this.#live?.address ?? settings.listen;
     return {
+      kind: 'listener',
       name: settings.name,
       address: address.kind === 'unix' ? `unix:${address.path}` : `${address.host}:${address.port}`,
       tls: settings.tls.mode,
@@ -128,6 +142,7 @@ export class Tap implements AsyncDisposable {
       requests: { http1: counts.http1Requests, http2: counts.http2Requests },
       exchanges: counts.exchanges,
       incomplete: counts.incomplete,
+      completeness: completenessCounts(counts, 0),
       http2Faults: counts.http2Faults,
       resynchronised: counts.resynchronised,
       unreadableHeads: counts.unreadableHeads,

@@ -1,11 +1,17 @@
 import { addCounts, zeroCounts } from '../kit/counts.ts';
-import { INCOMPLETE_REASONS, MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
+import { packetTotals } from '../model/capture-status.ts';
+import {
+  COMPLETENESS,
+  INCOMPLETE_REASONS,
+  MIRROR_FAILURES,
+  NOT_MIRRORED_REASONS,
+} from '../model/exchange.ts';
 import type { MirrorStatus, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 
 /** The part of a summary that is added up from its taps and policies. */
 export type Totals = Omit<
   Summary,
-  'version' | 'startedAt' | 'uptimeMs' | 'listeners' | 'observerRestarts' | 'configReloads'
+  'version' | 'startedAt' | 'uptimeMs' | 'listeners' | 'captures' | 'observerRestarts' | 'configReloads'
 >;
 
 export function totalsOf(taps: readonly TapStatus[], policies: readonly PolicyStatus[]): Totals {
@@ -19,7 +25,11 @@ export function totalsOf(taps: readonly TapStatus[], policies: readonly PolicySt
     addCounts(pairs, mirror.pairs);
   }
   const incomplete = zeroCounts(INCOMPLETE_REASONS);
-  for (const tap of taps) addCounts(incomplete, tap.incomplete);
+  const completeness = zeroCounts(COMPLETENESS);
+  for (const tap of taps) {
+    addCounts(incomplete, tap.incomplete);
+    addCounts(completeness, tap.completeness);
+  }
   const sum = (of: (tap: TapStatus) => number) => taps.reduce((total, tap) => total + of(tap), 0);
   return {
     connections: {
@@ -30,12 +40,14 @@ export function totalsOf(taps: readonly TapStatus[], policies: readonly PolicySt
     requests: { http1: sum((tap) => tap.requests.http1), http2: sum((tap) => tap.requests.http2) },
     exchanges: sum((tap) => tap.exchanges),
     incomplete,
+    completeness,
+    packets: packetTotals(taps.filter((tap) => tap.kind === 'capture')),
     mirrored: mirrors.reduce((total, mirror) => total + mirror.mirrored, 0),
     notMirrored,
     heldWrites: notMirrored.unsafe_method,
     failures,
     pairs,
-    tapeDroppedBytes: sum((tap) => tap.tape.droppedBytes),
+    tapeDroppedBytes: sum((tap) => (tap.kind === 'listener' ? tap.tape.droppedBytes : 0)),
   };
 }
 

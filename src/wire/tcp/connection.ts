@@ -9,6 +9,8 @@ export class TcpConnection {
   /** The begin was not captured. */
   readonly midstream: boolean;
   readonly serverBy: ServerBy;
+  /** Segments that bring other bytes for a place than those before them, so far. */
+  conflicts = 0;
   /** As of the first packet: VXLAN, GENEVE or NVGRE identifier, or ERSPAN session, and VLAN; -1 without. */
   readonly vni: number;
   readonly vlan: number;

@@ -50,8 +50,10 @@ export interface TcpCounts {
   opened: number;
   midstream: number;
   readonly serverBy: Record<ServerBy, number>;
-  /** Segments all of whose bytes had come before: retransmitted, or captured twice. */
+  /** Segments all of whose bytes had come before: the same packet captured once more, or sent again. */
   duplicates: number;
+  retransmitted: number;
+  /** Of both. */
   duplicateBytes: number;
   keepAlives: number;
   outOfOrder: number;

@@ -63,7 +63,10 @@ export class FlowStreams {
     const overlap = side.hold(segment, this.#overlap);
     this.heldBytes += side.heldBytes - before;
     if (overlap !== 'apart') this.#counts.overlaps++;
-    if (overlap === 'conflict') this.#counts.conflicts++;
+    if (overlap === 'conflict') {
+      this.#counts.conflicts++;
+      if (flow.connection !== undefined) flow.connection.conflicts++;
+    }
     this.waiting.add(flow);
     this.drain(flow);
     while (side.held.length > this.#limits.sideSegments || side.heldBytes > this.#limits.sideBytes)

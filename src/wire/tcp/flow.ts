@@ -1,4 +1,5 @@
 import type { TcpPacket } from '../packet/packet.ts';
+import type { TcpConnection } from './connection.ts';
 import { Side } from './side.ts';
 
 /** Two endpoints that exchange packets, and what is known of their streams. Side 0 is where the first packet came from. */
@@ -18,6 +19,7 @@ export class Flow {
   readonly sides: readonly [Side, Side] = [new Side(), new Side()];
   /** Number in events; 0 before the first payload. */
   id = 0;
+  connection: TcpConnection | undefined = undefined;
   /** The side that is the client, or -1. */
   client: 0 | 1 | -1 = -1;
   handshake = false;

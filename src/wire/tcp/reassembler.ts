@@ -38,6 +38,7 @@ export class TcpReassembler {
     midstream: 0,
     serverBy: zeroCounts(SERVER_BY),
     duplicates: 0,
+    retransmitted: 0,
     duplicateBytes: 0,
     keepAlives: 0,
     outOfOrder: 0,
@@ -339,10 +340,8 @@ export class TcpReassembler {
     flow.id = ++this.#ids;
     this.#byId.set(flow.id, flow);
     this.#open.touch(flow);
-    this.#events.open(
-      new TcpConnection(flow.id, !flow.handshake, serverBy, packet, flow.client === from),
-      packet.micros,
-    );
+    flow.connection = new TcpConnection(flow.id, !flow.handshake, serverBy, packet, flow.client === from);
+    this.#events.open(flow.connection, packet.micros);
   }
 
   #chooseClient(flow: Flow, from: 0 | 1, packet: TcpPacket): ServerBy {
