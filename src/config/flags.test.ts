@@ -222,7 +222,7 @@ test('captures need no listener, and their flags say where they come from', () =
   });
 });
 
-const refused: readonly (readonly [flags: Parameters<typeof settingsFromFlags>[0], message: RegExp])[] = [
+const refusedCaptures: readonly (readonly [flags: Parameters<typeof settingsFromFlags>[0], message: RegExp])[] = [
   [{ capture: ['a.pcap'], captureFilter: 'port 80' }, /--capture-filter: .*filter is for interface/],
   [{ keyLog: 'k', listen: ':1', primary: ['http://a'] }, /--key-log: needs --capture/],
   [{ capture: ['eth0'], control: 'http://a' }, /--control: needs --mirror/],
@@ -230,7 +230,7 @@ const refused: readonly (readonly [flags: Parameters<typeof settingsFromFlags>[0
   [{ capture: ['vxlan://nowhere:x'] }, /--capture: .*is not a port/],
   [{ capture: ['eth0'], serverPorts: '80,http' }, /--server-ports: .*an integer is wanted/],
 ];
-for (const [flags, message] of refused) {
+for (const [flags, message] of refusedCaptures) {
   test(`refuses ${JSON.stringify(flags)}`, () =>
     assert.throws(
       () => settingsFromFlags(flags, {}, '/'),

@@ -1,3 +1,4 @@
+import type { CaptureSettings } from './capture.ts';
 import type { Policy } from './policy.ts';
 
 /**
@@ -8,6 +9,7 @@ export interface Settings {
   readonly admin: AdminSettings;
   readonly log: LogSettings;
   readonly listeners: readonly ListenerSettings[];
+  readonly captures: readonly CaptureSettings[];
   readonly policies: readonly Policy[];
   readonly observer: ObserverSettings;
   readonly store: StoreSettings;
