@@ -433,7 +433,21 @@ test('pipelining right after a loss gives the connection up: the answers may bel
   assert.deepEqual(tap.givenUp, [1]);
 });
 
-test('a connection is taken up again eight times, and then given up', () => {
+test('a connection that is whole between its losses is taken up again however often', () => {
+  const tap = opened();
+  for (let loss = 1; loss <= 100; loss++) {
+    tap
+      .client(GET(`/${loss}`))
+      .gap(FROM_PRIMARY, 10)
+      .primary('tail')
+      .client(GET('/whole'))
+      .primary(OK());
+  }
+  assert.equal(tap.story.filter((line) => line === 'GET /whole 200').length, 100);
+  assert.deepEqual([tap.givenUp, tap.counts.resynchronised], [[], 100]);
+});
+
+test('a connection is taken up again eight times in a row, and then given up', () => {
   const tap = opened();
   for (let loss = 1; loss <= 9; loss++) {
     assert.deepEqual(tap.givenUp, [], `after ${loss - 1} losses`);

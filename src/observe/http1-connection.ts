@@ -17,7 +17,7 @@ import { WebSocketConnection } from './websocket-connection.ts';
 const PENDING_MAX = 256;
 /** What an exchange holds besides its head, bytes; measured. */
 const EXCHANGE_BYTES = 2048;
-/** Times a connection may lose its framing and be taken up again. */
+/** Times that a connection may lose its framing and be taken up again without one whole exchange in between. */
 const LOSSES_MAX = 8;
 /** Bodies nobody wants are left off the tape when at least this much of them is to come, bytes. */
 const SKIP_FROM_BYTES = 32 * 1024;
@@ -372,6 +372,7 @@ export class Http1Connection implements ConnectionDecoder {
     const { counts, sink } = this.#host;
     counts.exchanges++;
     if (exchange.incomplete !== undefined) counts.incomplete[exchange.incomplete]++;
+    else this.#losses = 0;
     sink.done(exchange);
   }
 
