@@ -86,6 +86,7 @@ const NOTHING = {
   response: nothing,
   responseBody: nothing,
   done: nothing,
+  shed: nothing,
   ambiguous: nothing,
 };
 

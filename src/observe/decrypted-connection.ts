@@ -50,6 +50,11 @@ export class DecryptedConnection implements FollowedConnection, TlsEvents {
     this.stream = new TlsStream(keys, this);
   }
 
+  /** What its records say is authenticated, and so is who the client is; only behind a loss the begin is not known. */
+  get guessed(): boolean {
+    return this.#midstream;
+  }
+
   get source(): SocketEnd {
     return { ip: this.#connection.clientIp, port: this.#connection.clientPort };
   }
