@@ -12,6 +12,7 @@ import type { HeaderRules } from './headers.ts';
 import type { Ignoring } from './ignoring.ts';
 import { compareMessages } from './messages.ts';
 import { PathRules } from './path-pattern.ts';
+import type { JsonNames } from './mask.ts';
 import { ProtobufBodies } from './protobuf/bodies.ts';
 import type { PairDifferences } from './sink.ts';
 import { sharedStructures } from './structure.ts';
@@ -45,6 +46,11 @@ export class BodyComparison implements FormatContext {
     this.#tolerance = new PathRules(settings.tolerance.map((rule) => [rule.path, rule]));
     this.#protobuf = new ProtobufBodies(settings.protobuf);
     this.#formats = createFormats(this.#protobuf.compare);
+  }
+
+  /** Names in JSON of the fields of known messages; undefined where none are known. */
+  get jsonNames(): JsonNames | undefined {
+    return this.#protobuf.jsonNames;
   }
 
   /** Starts with another pair. */

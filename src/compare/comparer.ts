@@ -53,9 +53,9 @@ export interface Comparer {
  * throws at nothing that an answer may hold. Answers of equal bytes are not parsed.
  */
 export function createComparer(settings: CompareSettings, options: ComparerOptions): Comparer {
-  const mask = new Mask(options.redact);
   const ignoring = new IgnoringByRoute(settings.ignore);
   const body = new BodyComparison(settings, options.recognise);
+  const mask = new Mask(options.redact, body.jsonNames);
   const rules = settings.headers;
   return {
     compare(primary, other, method, route) {

@@ -5,6 +5,20 @@ import { pathSteps } from './path.ts';
 /** What stands in a difference instead of a secret. */
 export const MASKED = '(redacted)';
 
+/** Steps of google.protobuf.Struct and its parts that its JSON does not have. */
+const NAMELESS: ReadonlySet<string> = new Set([
+  'fields',
+  'struct_value',
+  'list_value',
+  'values',
+  'string_value',
+  'number_value',
+  'bool_value',
+]);
+
+/** Names in JSON of fields of Protobuf messages, by their names in the .proto file; undefined where no message is known. */
+export type JsonNames = (name: string) => ReadonlySet<string> | undefined;
+
 /** Says whose values are not shown: secret headers, and whatever the policy redacts in copies. */
 export class Mask {
   readonly #headers: ReadonlySet<string>;
@@ -12,8 +26,10 @@ export class Mask {
   readonly #parameters: ReadonlySet<string>;
   /** Redacted parameters in the query of an address, or in a form. */
   readonly #inQuery: RegExp | undefined;
+  readonly #jsonNames: JsonNames | undefined;
 
-  constructor(redaction: Redaction) {
+  constructor(redaction: Redaction, jsonNames?: JsonNames) {
+    this.#jsonNames = jsonNames;
     this.#headers = new Set([...SECRET_HEADERS, ...redaction.headers]);
     this.#fields = redaction.jsonFields.map((field) => field.split('.'));
     this.#parameters = new Set(redaction.queryParams);
@@ -46,15 +62,27 @@ export class Mask {
 
   /** Whether steps lead to a redacted field, or come from one. */
   #onTheWay(steps: readonly string[]): boolean {
-    return this.#fields.some((field) =>
-      steps.every((step, index) => {
-        const name = field[index];
-        if (name === undefined || name === '*') return true;
-        // A Protobuf field of which only the number is known may be any.
-        if (/^#\d+$/.test(step)) return true;
-        return step === '[]' ? /^\d+$/.test(name) : name === nameOf(step);
-      }),
-    );
+    return this.#fields.some((field) => this.#along(steps, field));
+  }
+
+  #along(steps: readonly string[], field: readonly string[]): boolean {
+    let at = 0;
+    for (const step of steps) {
+      const name = field[at];
+      if (name === undefined) return true;
+      if (this.#names(step, name)) at++;
+      // As JSON the message would not have this step.
+      else if (this.#jsonNames === undefined || !NAMELESS.has(step)) return false;
+    }
+    return true;
+  }
+
+  #names(step: string, name: string): boolean {
+    // A Protobuf field of which only the number is known may be any.
+    if (name === '*' || /^#\d+$/.test(step)) return true;
+    if (step === '[]') return /^\d+$/.test(name);
+    const written = nameOf(step);
+    return name === written || this.#jsonNames?.(written)?.has(name) === true;
   }
 }
 

@@ -145,6 +145,12 @@ test('what is redacted is not shown, by number it is never known what is', () =>
   const [left, right] = [answer([order({ id: 'secret' })]), answer([order({ id: 'hidden' })])];
   const hidden = ['value body.id: (redacted) ↔ (redacted)'];
   deepEqual(shown(compared(left, right, { hidden: ['id'] })), hidden);
+  const notes = [{ secretNote: 'secret' }, { secretNote: 'hidden' }].map((note) => answer([order(note)]));
+  const [one, two] = notes;
+  if (one !== undefined && two !== undefined)
+    deepEqual(shown(compared(one, two, { hidden: ['secretNote'] })), [
+      'value body.secret_note: (redacted) ↔ (redacted)',
+    ]);
   deepEqual(shown(compared(left, right, { hidden: ['id'], untyped: true })), [
     'value body.#1: (redacted) ↔ (redacted)',
   ]);

@@ -20,7 +20,14 @@ import { readRpcBody } from './framing.ts';
 import type { RpcBody } from './framing.ts';
 import { decodeWebText } from '../../model/rpc.ts';
 import type { Rpc } from '../../model/rpc.ts';
-import { hasStatus, metadataOf, readConnectEnd, readStatus, readTrailerLines, statusText } from '../../model/rpc-status.ts';
+import {
+  hasStatus,
+  metadataOf,
+  readConnectEnd,
+  readStatus,
+  readTrailerLines,
+  statusText,
+} from '../../model/rpc-status.ts';
 import type { Fields, RpcStatus } from '../../model/rpc-status.ts';
 
 const BODY = 'body';

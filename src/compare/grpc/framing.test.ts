@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { decodeWebText } from '../../model/rpc.ts';
 import { readRpcBody } from './framing.ts';
-import { metadataOf, readConnectEnd, readStatus, readTrailerLines, statusText } from '../../model/rpc-status.ts';
+import {
+  metadataOf,
+  readConnectEnd,
+  readStatus,
+  readTrailerLines,
+  statusText,
+} from '../../model/rpc-status.ts';
 
 const LIMITS = { messages: 3, bytes: 1000 };
 

@@ -19,8 +19,12 @@ export class ProtobufBodies {
   #types: ProtobufTypes | undefined;
   #read = false;
 
+  /** Names in JSON, by those in .proto files; undefined without descriptors. */
+  readonly jsonNames: ((name: string) => ReadonlySet<string> | undefined) | undefined;
+
   constructor({ descriptors, unset }: ProtobufSettings) {
     this.#descriptors = descriptors;
+    this.jsonNames = descriptors === undefined ? undefined : (name) => this.#known()?.jsonNames.get(name);
     this.options = { unset, typeOf: (typeName) => this.#known()?.message(typeName) };
   }
 

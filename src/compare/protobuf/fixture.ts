@@ -77,6 +77,7 @@ const SHOP = create(FileDescriptorProtoSchema, {
         message('stock', 17, '.shop.Order.StockEntry', { label: REPEATED }),
         field('tags', 18, Type.STRING, { label: REPEATED }),
         message('wait', 19, '.google.protobuf.Duration'),
+        field('secret_note', 20, Type.STRING, { jsonName: 'secretNote' }),
       ],
       oneofDecl: [{ name: 'wish' }, { name: '_discount' }],
       nestedType: [

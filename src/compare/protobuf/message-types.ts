@@ -37,6 +37,7 @@ export class ProtobufTypes {
   readonly #registry: FileRegistry;
   readonly #plans = new Map<string, MessagePlan>();
   readonly #methods = new Map<string, MethodPlan>();
+  #jsonNames: ReadonlyMap<string, ReadonlySet<string>> | undefined;
 
   /**
    * @param descriptorSet a serialised `google.protobuf.FileDescriptorSet`, each file after those that it imports
@@ -60,6 +61,12 @@ export class ProtobufTypes {
         });
       }
     }
+  }
+
+  /** Names in JSON by those in the .proto files, of all fields where the two are not the same. */
+  get jsonNames(): ReadonlyMap<string, ReadonlySet<string>> {
+    this.#jsonNames ??= namesInJson(this.#registry);
+    return this.#jsonNames;
   }
 
   /** `/shop.v1.Orders/Get` and what belongs to it. */
@@ -146,6 +153,20 @@ export class ProtobufTypes {
     const type = SCALARS[field.scalar];
     return { kind: 'scalar', type, initial: initialOf(type, initial), names: undefined };
   }
+}
+
+function namesInJson(registry: FileRegistry): ReadonlyMap<string, ReadonlySet<string>> {
+  const names = new Map<string, Set<string>>();
+  for (const description of registry) {
+    if (description.kind !== 'message') continue;
+    for (const { name, jsonName } of description.fields) {
+      if (name === jsonName) continue;
+      const known = names.get(name);
+      if (known === undefined) names.set(name, new Set([jsonName]));
+      else known.add(jsonName);
+    }
+  }
+  return names;
 }
 
 function namesOf({ values }: DescEnum): ReadonlyMap<number, string> {

@@ -57,6 +57,8 @@ const CASES: readonly (readonly [
     { items: [ITEM, ITEM] },
     { items: [ITEM, { ...ITEM, sku: 'redacted' }] },
   ],
+  ['by the name in JSON', ['secretNote'], { secretNote: 'x' }, { secretNote: 'redacted' }],
+  ['by the name in the .proto file', ['secret_note'], { secretNote: 'x' }, { secretNote: 'redacted' }],
   ['a list', ['items'], { id: 'x', items: [ITEM, ITEM] }, { id: 'x' }],
   ['a list of texts, which is one then', ['tags'], { tags: ['a', 'b'] }, { tags: ['redacted'] }],
   ['elements that are texts', ['tags.*'], { tags: ['a', 'b'] }, { tags: ['redacted', 'redacted'] }],
