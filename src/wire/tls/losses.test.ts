@@ -91,9 +91,11 @@ for (const [name, suite] of SUITES) {
     for (let i = 0; i < 3000; i++) lost += writer.write(1, text(10)).length;
     tls.stream.gap(1, lost, 2);
     tls.stream.data(1, writer.write(1, Buffer.from('last')), 3);
+    assert.deepEqual([tls.story, tls.stream.waits], [[], false]);
+    tls.stream.data(0, writer.write(0, Buffer.from('more')), 4);
     assert.deepEqual([tls.story, tls.stream.waits], [[], true]);
     tls.stream.expire();
-    assert.deepEqual([tls.story, tls.stream.waits], [['1:[?]'], false]);
+    assert.deepEqual([tls.story, tls.stream.waits], [['1:[?]', '0:more'], false]);
   });
 
   test(`${name}: a record that does not fit ends what can be read`, () => {

@@ -25,8 +25,9 @@ export class OrderedOutput {
     this.#events = events;
   }
 
+  /** Something waits behind a hole. A hole alone can wait for as long as its connection is idle. */
   get waits(): boolean {
-    return this.#waiting.length > 0;
+    return this.#waiting.some(({ kind }) => kind !== 'hole');
   }
 
   data(direction: TlsDirection, chunk: Uint8Array, micros: number): void {
