@@ -13,6 +13,8 @@ export interface CapturesOptions {
 export class Captures implements AsyncDisposable {
   readonly #options: CapturesOptions;
   readonly #taps = new Map<string, CaptureTap>();
+  /** Those that are still to be opened. */
+  #pending = 0;
 
   constructor(options: CapturesOptions) {
     this.#options = options;
@@ -24,7 +26,7 @@ export class Captures implements AsyncDisposable {
 
   /** Whether there are some, and nothing more comes from any. */
   get over(): boolean {
-    return this.#taps.size > 0 && this.all.every(({ over }) => over);
+    return this.#pending === 0 && this.#taps.size > 0 && this.all.every(({ over }) => over);
   }
 
   /**
@@ -38,6 +40,17 @@ export class Captures implements AsyncDisposable {
       const settings = wanted.find(({ name }) => name === tap.name);
       if (settings === undefined || !this.#isSame(tap, settings)) await this.#retire(tap);
     }
+    this.#pending++;
+    try {
+      await this.#openAll(wanted);
+    } finally {
+      this.#pending--;
+    }
+    // One may have ended while another was opened.
+    this.#options.onOver();
+  }
+
+  async #openAll(wanted: readonly CaptureSettings[]): Promise<void> {
     for (const capture of wanted) {
       const { policies, paused } = this.#options.optionsOf(capture);
       const running = this.#taps.get(capture.name);

@@ -276,7 +276,6 @@ export class Instance implements AsyncDisposable {
       // Listeners that take over the address of one that is gone.
       for (const prepared of late) this.#add(prepared, await this.#openTap(prepared));
       await this.#captures.apply(settings.captures);
-      this.#look();
     } catch (error) {
       await opened.disposeAsync();
       this.#settings = before;
