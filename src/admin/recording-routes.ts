@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UserError } from '../kit/errors.ts';
 import { ApiProblem } from './problem.ts';
 import { cursorParameter, flagParameter, limitParameter, readQuery, textParameter } from './query.ts';
-import { exchangeJson } from './recorded-json.ts';
+import { exchangeJson } from '../model/recorded-json.ts';
 import { exchangeSchema, exchangeSummarySchema, storeSchema } from './recording-schemas.ts';
 import { JSON_TYPE, json } from './reply.ts';
 import type { Route } from './route.ts';

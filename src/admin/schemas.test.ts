@@ -18,8 +18,8 @@ import {
 import type { ExchangeSummary, StoreStatus } from '../model/recording.ts';
 import type { PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 import type { Verdict } from '../model/verdict.ts';
-import { exchangeJson } from './recorded-json.ts';
-import type { ExchangeJson } from './recorded-json.ts';
+import { exchangeJson } from '../model/recorded-json.ts';
+import type { ExchangeJson } from '../model/recorded-json.ts';
 import { exchangeSchema, exchangeSummarySchema, storeSchema } from './recording-schemas.ts';
 import { json } from './reply.ts';
 import { verdictSchema } from './verdict-schemas.ts';

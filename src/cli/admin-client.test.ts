@@ -8,7 +8,7 @@ import { temporaryFolder } from '../../test/fixtures/temporary-folder.ts';
 import { exampleSummary } from '../../test/fixtures/status.ts';
 import { exampleExchange, exampleVerdict } from '../../test/fixtures/verdict.ts';
 import { UserError } from '../kit/errors.ts';
-import { exchangeJson } from '../report/recorded-json.ts';
+import { exchangeJson } from '../model/recorded-json.ts';
 import { adminClient } from './admin-client.ts';
 
 /** A server that answers as the test says; disposing it closes everything. */

@@ -8,8 +8,8 @@ import type { AdminEvent, PolicyStatus, Summary } from '../model/status.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { VERDICT_VERSION } from '../model/verdict.ts';
 import { printable, shortened } from '../report/printable.ts';
-import { exchangeFromJson } from '../report/recorded-json.ts';
-import type { ExchangeJson } from '../report/recorded-json.ts';
+import { exchangeFromJson } from '../model/recorded-json.ts';
+import type { ExchangeJson } from '../model/recorded-json.ts';
 import { readEvents } from './event-reader.ts';
 
 export interface AdminAccess {

@@ -14,6 +14,7 @@ import {
 import type { DrivenCopy } from '../../test/fixtures/mirror-driver.ts';
 import { ManualClock } from '../kit/manual-clock.ts';
 import type { Copy } from '../model/copy.ts';
+import type { MessageRedaction } from '../model/message-redaction.ts';
 import { isOwnCopy } from './marker.ts';
 
 const GET = 'GET / HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -392,6 +393,56 @@ test('nothing of a body that has to be redacted leaves before it is whole', asyn
   equal(mirror.stats.openConnections, 0);
   clock.advance(1_000);
   equal(wordOf(await driven.outcome), 'client_slow');
+});
+
+const CALL = 'POST /shop.Orders/Get HTTP/1.1\r\nHost: h\r\nContent-Type: application/grpc-web\r\n';
+const MESSAGES: MessageRedaction = {
+  of: () => (message) => Buffer.from(message.toString().replace('secret', '***')),
+};
+
+test('messages of a call are redacted as they come, and their copy has another length', async () => {
+  await using server = await openRawServer({
+    data: (socket, received) => void (received.endsWith('0\r\n\r\n') && socket.write(OK)),
+  });
+  const redact = { jsonFields: ['email'] };
+  await using mirror = openMirror(server.port, { redact, options: { messages: MESSAGES } });
+  const driven = beginCopy(mirror, `${CALL}Content-Length: 20\r\n\r\n`);
+  begun(driven).write(Buffer.from('\0\0\0\0\u0006sec'));
+  equal(mirror.stats.bufferedBytes, 0);
+  begun(driven).write(Buffer.from('ret\0\0\0\0\u0004more'));
+  begun(driven).end();
+  equal(wordOf(await driven.outcome), '200');
+  const received = server.received(0);
+  match(received, /\r\nTransfer-Encoding: chunked\r\n/);
+  ok(!received.includes('Content-Length') && !received.includes('secret'));
+  ok(received.includes('\0\0\0\0\u0003***') && received.includes('\0\0\0\0\u0004more'));
+  equal(mirror.stats.bufferedBytes, 0);
+});
+
+const CUT_CALLS: readonly (readonly [what: string, length: number, body: string, reason: string])[] = [
+  ['a call that is shorter than it said', 20, '\0\0\0\0\u0004more', 'client_closed'],
+  ['a call that is longer than it said', 5, '\0\0\0\0\u0004more', 'ambiguous'],
+  ['a call that ends within a message', 7, '\0\0\0\0\u0004mo', 'redaction_failed'],
+  ['a call whose messages are none', 7, '\u0008\0\0\0\0mo', 'redaction_failed'],
+];
+for (const [what, length, body, reason] of CUT_CALLS) {
+  test(`${what} is not taken as whole`, async () => {
+    await using server = await openRawServer({});
+    const redact = { jsonFields: ['email'] };
+    await using mirror = openMirror(server.port, { redact, options: { messages: MESSAGES } });
+    const driven = beginCopy(mirror, `${CALL}Content-Length: ${length}\r\n\r\n`);
+    begun(driven).write(Buffer.from(body));
+    begun(driven).end();
+    equal(wordOf(await driven.outcome), reason);
+    equal(mirror.stats.bufferedBytes, 0);
+  });
+}
+
+test('a message in a query does not leave', async () => {
+  await using server = await openRawServer({});
+  await using mirror = openMirror(server.port, { redact: { jsonFields: ['email'] } });
+  const target = '/shop.Orders/Get?connect=v1&encoding=proto&message=abc';
+  equal(wordOf(await copyOf(mirror, `GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`)), 'redaction_failed');
 });
 
 test('bodies of other types are not kept back', async () => {

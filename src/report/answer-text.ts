@@ -1,11 +1,5 @@
-import {
-  brotliDecompressSync,
-  constants,
-  gunzipSync,
-  inflateRawSync,
-  inflateSync,
-  zstdDecompressSync,
-} from 'node:zlib';
+import { Buffer } from 'node:buffer';
+import { decodeBody } from '../model/content-coding.ts';
 import type { RecordedAnswer } from '../model/recording.ts';
 import { countText } from './figures.ts';
 import { jsonLines } from './json-lines.ts';
@@ -52,38 +46,10 @@ function headerOf({ headers }: RecordedAnswer, wanted: string): string {
 
 /** The content of a body that may be cut off anywhere; undefined when its coding cannot be undone within the bound. */
 function decoded(body: Uint8Array, coding: string): Uint8Array | undefined {
-  const bound = { maxOutputLength: DECODED_BYTES };
-  // Flushing instead of finishing gives what is there of a body that was cut.
-  const zlib = { ...bound, finishFlush: constants.Z_SYNC_FLUSH };
-  try {
-    switch (coding.trim().toLowerCase()) {
-      case '':
-      case 'identity':
-        return body;
-      case 'gzip':
-      case 'x-gzip':
-        return gunzipSync(body, zlib);
-      case 'deflate':
-        return inflated(body, zlib);
-      case 'br':
-        return brotliDecompressSync(body, { ...bound, finishFlush: constants.BROTLI_OPERATION_FLUSH });
-      case 'zstd':
-        return zstdDecompressSync(body, { ...bound, finishFlush: constants.ZSTD_e_flush });
-      default:
-        return undefined;
-    }
-  } catch {
-    return undefined;
-  }
-}
-
-/** Some servers send deflate without the zlib header that RFC 9110 §8.4.1.2 asks for. */
-function inflated(body: Uint8Array, options: Parameters<typeof inflateSync>[1]): Uint8Array {
-  try {
-    return inflateSync(body, options);
-  } catch {
-    return inflateRawSync(body, options);
-  }
+  const sent = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+  const { bytes, fault } = decodeBody(sent, coding, DECODED_BYTES);
+  if (fault === undefined) return bytes;
+  return fault === 'truncated_coding' && bytes !== sent ? bytes : undefined;
 }
 
 /** UTF-8 text whose last character may be cut; undefined when it is none. */

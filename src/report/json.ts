@@ -1,4 +1,4 @@
-import { exchangeJson } from './recorded-json.ts';
+import { exchangeJson } from '../model/recorded-json.ts';
 import type { ReportInput, ReportSummary } from './report-input.ts';
 import { worstState } from './report-input.ts';
 

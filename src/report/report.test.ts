@@ -3,8 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { exampleReport, exampleVerdict, passVerdict, undecidedVerdict } from '../../test/fixtures/verdict.ts';
-import { exchangeFromJson } from './recorded-json.ts';
-import type { ExchangeJson } from './recorded-json.ts';
+import { exchangeFromJson } from '../model/recorded-json.ts';
+import type { ExchangeJson } from '../model/recorded-json.ts';
 import type { ReportInput } from './report-input.ts';
 import { REPORT_FILES, REPORT_FORMATS, renderReport } from './report.ts';
 

@@ -1,5 +1,7 @@
-import type { RecordedAnswer, RecordedExchange } from '../model/recording.ts';
+import { Buffer } from 'node:buffer';
+import type { RecordedAnswer, RecordedExchange } from './recording.ts';
 
+/** A body in JSON: as text where it is UTF-8 and in no coding, else its bytes in base64. */
 export interface BodyJson {
   readonly encoding: 'utf8' | 'base64';
   readonly data: string;
@@ -7,11 +9,11 @@ export interface BodyJson {
 
 export type AnswerJson = Omit<RecordedAnswer, 'body'> & { readonly body: BodyJson };
 
-/** A recorded exchange as the API sends it: its bodies are text. */
+/** A recorded exchange as the admin API and the JSON report write it. */
 export type ExchangeJson = Omit<RecordedExchange, 'primary' | 'others'> & {
   readonly primary: AnswerJson;
   readonly others: readonly (Omit<RecordedExchange['others'][number], 'answer'> & {
-    readonly answer: AnswerJson | undefined;
+    readonly answer?: AnswerJson | undefined;
   })[];
 };
 
@@ -21,7 +23,20 @@ export function exchangeJson({ primary, others, ...exchange }: RecordedExchange)
     primary: answerJson(primary),
     others: others.map(({ answer, ...other }) => ({
       ...other,
-      answer: answer === undefined ? undefined : answerJson(answer),
+      ...(answer === undefined ? {} : { answer: answerJson(answer) }),
+    })),
+  };
+}
+
+export function exchangeFromJson({ primary, others, ...rest }: ExchangeJson): RecordedExchange {
+  return {
+    ...rest,
+    primary: answerFromJson(primary),
+    others: others.map((other) => ({
+      ...other,
+      // JSON writes what is not there as null or leaves it out.
+      failure: other.failure ?? undefined,
+      answer: other.answer === undefined || other.answer === null ? undefined : answerFromJson(other.answer),
     })),
   };
 }
@@ -31,6 +46,13 @@ function answerJson({ body, ...answer }: RecordedAnswer): AnswerJson {
   if (text !== undefined) return { ...answer, body: { encoding: 'utf8', data: text } };
   const data = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('base64');
   return { ...answer, body: { encoding: 'base64', data } };
+}
+
+function answerFromJson({ body, ...answer }: AnswerJson): RecordedAnswer {
+  return {
+    ...answer,
+    body: Buffer.from(body.data, body.encoding === 'base64' ? 'base64' : 'utf8'),
+  };
 }
 
 /** @param cut then a character may end in its middle, and that part of it is left out */

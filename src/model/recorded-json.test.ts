@@ -1,7 +1,7 @@
 import { deepEqual } from 'node:assert/strict';
 import { test } from 'node:test';
 import { exampleAnswer, exampleExchange } from '../../test/fixtures/verdict.ts';
-import type { RecordedAnswer } from '../model/recording.ts';
+import type { RecordedAnswer } from './recording.ts';
 import { exchangeJson } from './recorded-json.ts';
 
 const utf8 = (data: string) => ({ encoding: 'utf8', data });
