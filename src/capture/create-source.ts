@@ -1,11 +1,11 @@
 import type { Clock } from '../kit/clock.ts';
 import { systemClock } from '../kit/clock.ts';
-import { UserError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { silentLogger } from '../kit/log.ts';
 import type { CaptureSourceSettings } from '../model/capture.ts';
 import { FileSource } from './file-source.ts';
 import { InterfaceSource } from './interface-source.ts';
+import { PcapOverIpSource } from './pcap-over-ip-source.ts';
 import { TunnelSource } from './tunnel-source.ts';
 import type { CaptureSource } from './source.ts';
 
@@ -31,7 +31,6 @@ export function createCaptureSource(
     case 'geneve':
       return new TunnelSource(settings, clock, log);
     case 'pcap-over-ip':
-      log.debug('no such source yet');
-      throw new UserError(`a source of the kind ${settings.kind} is not there yet`, { code: 'unavailable' });
+      return new PcapOverIpSource(settings, clock, log);
   }
 }

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { test } from 'node:test';
+import { CollectingSink } from '../../test/fixtures/collecting-sink.ts';
+import { eventually } from '../../test/fixtures/eventually.ts';
+import { encodePcapHead, encodePcapRecord } from '../wire/pcap/encode.ts';
+import { LINK } from '../wire/pcap/frame.ts';
+import { createCaptureSource } from './create-source.ts';
+
+const MICROS = 1_700_000_000_000_000;
+const HEAD = encodePcapHead(LINK.ethernet);
+
+function record(text: string): Uint8Array {
+  return encodePcapRecord({ bytes: Buffer.from(text), micros: MICROS });
+}
+
+/** A peer that does something with each connection in turn, and its port. */
+async function peer(
+  ...turns: readonly ((socket: Socket) => void)[]
+): Promise<{ server: Server; port: number }> {
+  let turn = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    turns[turn++]?.(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
+}
+
+function sourceOf(port: number) {
+  return createCaptureSource({ kind: 'pcap-over-ip', address: { kind: 'tcp', host: '127.0.0.1', port } });
+}
+
+test('reads what a peer writes, and connects again when it is gone', async () => {
+  const { server, port } = await peer(
+    (socket) => socket.end(Buffer.concat([HEAD, record('one'), record('cut').subarray(0, 10)])),
+    (socket) => socket.end('GET / HTTP/1.1\r\n\r\n'),
+    (socket) => {
+      socket.write(Buffer.concat([HEAD, record('two')]));
+      setImmediate(() => socket.resetAndDestroy());
+    },
+    (socket) => socket.write(Buffer.concat([HEAD, record('three')])),
+  );
+  await using _server = server;
+  await using source = sourceOf(port);
+  const sink = new CollectingSink();
+  await source.start(sink);
+  await sink.until(() => String(sink.frames.at(-1)) === 'three');
+  assert.equal(String(sink.frames[0]), 'one');
+  assert.equal(source.counts.restarts, 3);
+  assert.deepEqual(sink.faults.slice(0, 2), ['cut_record', 'bad_magic']);
+  await source[Symbol.asyncDispose]();
+  assert.equal(await sink.ended, undefined);
+  assert.equal(source.description, `pcap over IP from 127.0.0.1:${port}`);
+});
+
+test('is stopped while it waits for its peer', async () => {
+  const { server, port } = await peer((socket) => socket.end(HEAD));
+  await using source = sourceOf(port);
+  const sink = new CollectingSink();
+  await source.start(sink);
+  await server[Symbol.asyncDispose]();
+  await eventually('attempts', () => source.counts.restarts > 0);
+  await source[Symbol.asyncDispose]();
+  assert.equal(await sink.ended, undefined);
+});
+
+test('a peer that is not there is said before anything begins', async () => {
+  const { server, port } = await peer();
+  await server[Symbol.asyncDispose]();
+  await assert.rejects(sourceOf(port).start(new CollectingSink()), {
+    name: 'UserError',
+    message: /cannot be connected to: .*ECONNREFUSED/,
+  });
+});
