@@ -56,8 +56,9 @@ export interface Answer {
   /** All headers in order of arrival, names as sent. */
   headers(): Iterable<readonly [name: string, value: string]>;
   /**
-   * Lower-case names of the fields whose values differ, when both have the same fields in the same order; undefined when
-   * they do not, or it cannot be told quickly. Left out by answers that have no quick way.
+   * Lower-case names of the fields whose values differ, when both have the same fields in the same order, whatever is said of
+   * keeping the connection open; undefined when they have not, or it cannot be told quickly. Left out by answers that have no
+   * quick way.
    */
   differingFields?(other: Answer): readonly string[] | undefined;
   /** Content without transfer framing, still in its content coding, in the pieces it came in. */

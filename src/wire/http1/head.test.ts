@@ -119,13 +119,23 @@ const answerHeads: readonly (readonly [
   ['another order', 'A: 1\r\nB: 2\r\n', 'B: 2\r\nA: 1\r\n', undefined],
   ['one more', 'A: 1\r\n', 'A: 1\r\nB: 2\r\n', undefined],
   ['none', '', '', []],
+  [
+    'whether the connection stays open',
+    'Connection: close\r\nA: 1\r\n',
+    'Connection: Keep-Alive\r\nA: 1\r\n',
+    [],
+  ],
+  ['that said by one side', 'A: 1\r\n', 'Connection: close\r\nA: 1\r\nKeep-Alive: timeout=5\r\n', []],
+  ['that said by the other', 'Keep-Alive: max=1\r\nA: 1\r\nConnection: close\r\n', 'A: 2\r\n', ['a']],
+  ['that said elsewhere', 'Connection: close\r\nA: 1\r\n', 'A: 1\r\nConnection: close\r\n', []],
+  ['fields of a connection', 'Connection: A\r\nA: 1\r\n', 'Connection: close\r\nA: 1\r\n', ['connection']],
+  ['fields of one connection', 'Connection: A\r\nA: 1\r\n', 'A: 1\r\n', undefined],
 ];
 for (const [what, left, right, differing] of answerHeads) {
   test(`tells which fields of two heads differ: ${what}`, () => {
-    const [a, b] = recordResponses(
-      [left, right].map((fields) => latin1(`HTTP/1.1 204 x\r\n${fields}\r\n`)),
-      ['GET', 'GET'],
-    ).heads;
+    const [a, b] = [left, right].map(
+      (fields) => recordResponses([latin1(`HTTP/1.1 204 x\r\n${fields}\r\n`)], ['GET']).heads[0],
+    );
     assert.ok(a !== undefined && b !== undefined);
     assert.deepEqual(a.differingFields(b), differing);
   });

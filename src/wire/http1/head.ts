@@ -95,32 +95,58 @@ abstract class Http1Head {
 
   /**
    * Lower-case names of the fields whose values differ, when both heads have the same fields in the same order; undefined
-   * when they do not. No string is made of what is equal.
+   * when they do not. What only says whether the connection stays open is left out, wherever it stands. No string is made
+   * of what is equal.
    */
   differingFields(other: object): readonly string[] | undefined {
-    if (!(other instanceof Http1Head) || this.fieldCount !== other.fieldCount) return undefined;
+    if (!(other instanceof Http1Head)) return undefined;
     let names: string[] | undefined;
     let date = false;
-    for (let field = 0; field < this.fieldCount; field++) {
-      const at = field * MARKS_PER_FIELD;
-      if (!this.#samePart(other, at) && this.name(field).toLowerCase() !== other.name(field).toLowerCase())
+    let theirs = 0;
+    for (let ours = 0; ours < this.fieldCount; ours++) {
+      while (!this.#sameName(ours, other, theirs) && other.#isPersistence(theirs)) theirs++;
+      if (!this.#sameName(ours, other, theirs)) {
+        if (this.#isPersistence(ours)) continue;
         return undefined;
-      if (this.#samePart(other, at + 2)) continue;
-      if (this.nameIs(field, 'date')) date = true;
-      else (names ??= []).push(this.name(field).toLowerCase());
+      }
+      const at = ours * MARKS_PER_FIELD + 2;
+      const otherAt = theirs * MARKS_PER_FIELD + 2;
+      theirs++;
+      if (this.#samePart(at, other, otherAt)) continue;
+      if (this.nameIs(ours, 'date')) date = true;
+      else if (!this.#isPersistence(ours) || !other.#isPersistence(theirs - 1))
+        (names ??= []).push(this.name(ours).toLowerCase());
     }
+    while (other.#isPersistence(theirs)) theirs++;
+    if (theirs < other.fieldCount) return undefined;
     if (names === undefined) return date ? ONLY_DATE : NO_NAMES;
     return date ? [...names, 'date'] : names;
   }
 
-  /** Whether the octets between the marks `at` and `at + 1` are the same. */
-  #samePart(other: Http1Head, at: number): boolean {
+  /** Whether field `index` says nothing but whether, and how long, the connection stays open. False past the last. */
+  #isPersistence(index: number): boolean {
+    if (index >= this.fieldCount) return false;
+    if (this.nameIs(index, 'keep-alive')) return true;
+    if (!this.nameIs(index, 'connection')) return false;
+    return this.valueIs(index, 'close') || this.valueIs(index, 'keep-alive');
+  }
+
+  /** False past the last field of either. */
+  #sameName(ours: number, other: Http1Head, theirs: number): boolean {
+    if (ours >= this.fieldCount || theirs >= other.fieldCount) return false;
+    if (this.#samePart(ours * MARKS_PER_FIELD, other, theirs * MARKS_PER_FIELD)) return true;
+    if (this.nameLength(ours) !== other.nameLength(theirs)) return false;
+    return this.name(ours).toLowerCase() === other.name(theirs).toLowerCase();
+  }
+
+  /** Whether the octets between the marks `at` and `at + 1` are those between the other head's. */
+  #samePart(at: number, other: Http1Head, otherAt: number): boolean {
     const { text } = this;
     const otherText = other.text;
     const start = this.marks[at] as number;
-    const otherStart = other.marks[at] as number;
+    const otherStart = other.marks[otherAt] as number;
     const length = (this.marks[at + 1] as number) - start;
-    if (length !== (other.marks[at + 1] as number) - otherStart) return false;
+    if (length !== (other.marks[otherAt + 1] as number) - otherStart) return false;
     for (let i = 0; i < length; i++) {
       if (text.charCodeAt(start + i) !== otherText.charCodeAt(otherStart + i)) return false;
     }
