@@ -20,6 +20,7 @@ import type { Authority } from '../fixtures/certificates.ts';
 import { capturePort, ReadDecrypted } from '../fixtures/decrypted-capture.ts';
 import { openNginx } from '../fixtures/nginx-site.ts';
 import { findPeer, freePort, missingPeers } from '../fixtures/peers.ts';
+import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 
 const NEEDED = ['nginx', 'tcpdump', 'curl', 'openssl'] as const;
 const skip = missingPeers(...NEEDED) || (process.getuid?.() !== 0 && 'tcpdump needs root');
@@ -303,6 +304,39 @@ test('data before the server has answered', { skip }, async () => {
   assert.match(refused.keyLog, /^CLIENT_EARLY_TRAFFIC_SECRET/m);
   const later = new ReadDecrypted(refused.file, refused.keyLog);
   assert.deepEqual([later.story, later.tls.counts.lost], [['GET /file.txt?later 200'], 0]);
+});
+
+const CHROMIUM = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--ignore-certificate-errors',
+  '--host-resolver-rules=MAP shop.example 127.0.0.1',
+];
+
+test("a browser's key log", { skip: skip || missingPeers('chromium') }, async () => {
+  using folder = temporaryFolder();
+  const { file, keyLog } = await captured({ tls: '' }, async (port, keys) => {
+    const own = [`--user-data-dir=${folder.path}`, `--ssl-key-log-file=${keys}`, '--dump-dom'];
+    const all = [...CHROMIUM, ...own, `https://shop.example:${port}/file.txt`];
+    const child = spawn(findPeer('chromium') ?? 'chromium', all, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let page = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (page += text));
+    await once(child, 'close');
+    assert.match(page, /hello from a file/);
+  });
+  const read = new ReadDecrypted(file, keyLog);
+  assert.ok(read.story.includes('GET /file.txt 200'), read.story.join());
+  assert.deepEqual(
+    read.sink.seen.flatMap(({ exchange }) => exchange.incomplete ?? []),
+    [],
+  );
+  assert.ok(Object.values(read.tls.counts.opaque).every((count) => count === 0));
 });
 
 test('the secrets in a pcapng file', { skip }, async () => {
