@@ -110,6 +110,7 @@ const observer = new TapObserver({
     responseBody: () => {},
     done: (exchange) => void (exchange.incomplete === undefined ? whole++ : incomplete++),
     ambiguous: () => {},
+    shed: () => {},
   },
   limits: { headBytes: 65_536, trailerBytes: 8192 },
   connections: 65_536,

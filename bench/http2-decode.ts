@@ -118,6 +118,7 @@ const sink: ExchangeSink = {
     if (exchange.incomplete !== undefined) seen.incomplete++;
   },
   ambiguous() {},
+  shed() {},
 };
 
 function replay(observer: TapObserver, connection: number, pieces: readonly TapePiece[]): void {

@@ -89,6 +89,7 @@ function read({ file, exchanges }: Capture, layers: 'pcap' | 'packets' | 'tcp' |
       responseBody: () => {},
       done: (exchange) => void (done += exchange.incomplete === undefined ? 1 : 0),
       ambiguous: () => {},
+      shed: () => {},
     },
     limits: { headBytes: 65_536, trailerBytes: 8192 },
     connections: 65_536,

@@ -26,6 +26,8 @@ export interface ConnectionHost {
   readonly http2Limits: Http2Limits;
   /** Memory of the requests that wait for their answers, over all connections, and how much that may be, bytes. */
   waitingBytes: number;
+  /** Whether there is no time to follow one more request, which is then passed over. */
+  sheds(): boolean;
   readonly waitingBytesMax: number;
   nextExchangeId(): string;
   /** The next `bytes` of this direction need not be taped. */

@@ -62,4 +62,6 @@ export interface ExchangeSink {
   done(exchange: LiveExchange): void;
   /** Something came that may be a request but whose framing is open to more than one reading, so there is no exchange. */
   ambiguous(connection: Connection, detail: string): void;
+  /** A request is passed over, as there is no time for it; there is no exchange. */
+  shed(): void;
 }

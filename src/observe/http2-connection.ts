@@ -13,6 +13,8 @@ import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts'
 import { LiveExchange } from './exchange.ts';
 import type { BodyLength } from './exchange.ts';
 import type { FollowedConnection } from './followed-connection.ts';
+import { hasPseudo, isCut, lengthOf } from './http2-message.ts';
+import type { Upgraded } from './http2-message.ts';
 import { Http2Resumption } from './http2-resumption.ts';
 import { INCOMPLETE } from './http2-faults.ts';
 import { Http2WebSockets, isForWebSocket } from './http2-websockets.ts';
@@ -26,14 +28,6 @@ const RESETS_PER_SECOND = 33;
 const EXCHANGE_BYTES = 2048;
 /** How often frames that come for the connection's sake are forgotten, microseconds. */
 const CALM_MICROS = 1_000_000;
-
-/** A connection that was HTTP/1.1 until now (RFC 7540 §3.2). */
-export interface Upgraded {
-  /** The request that asked for it, whole; its answer comes on stream 1. */
-  readonly exchange: LiveExchange;
-  /** Payload of SETTINGS, from the field HTTP2-Settings. */
-  readonly settings: Uint8Array;
-}
 
 /**
  * Makes exchanges from the two byte streams of an HTTP/2 connection (RFC 9113).
@@ -140,6 +134,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #clientEvents(): Http2Events {
     return {
+      wants: (stream) => this.#wantsRequest(stream),
       headers: (stream, fields, endStream) => this.#onRequest(stream, fields, endStream),
       unknownHeaders: (stream) => this.#onUnknownRequest(stream),
       data: (stream, chunk) => this.#onRequestBody(stream, chunk),
@@ -160,6 +155,7 @@ export class Http2Connection implements ConnectionDecoder {
 
   #primaryEvents(): Http2Events {
     return {
+      wants: (stream) => this.#wantsAnswer(stream),
       headers: (stream, fields, endStream) => this.#onResponse(stream, fields, endStream),
       unknownHeaders: (stream) => this.#onUnknownResponse(stream),
       data: (stream, chunk) => this.#onResponseBody(stream, chunk),
@@ -181,6 +177,24 @@ export class Http2Connection implements ConnectionDecoder {
   #agree(writer: FrameDecoder, parameter: number, value: number): void {
     if (parameter === SETTING.headerTableSize) writer.hpack.allow(value);
     else if (parameter === SETTING.maxFrameSize) writer.allowFrames(value);
+  }
+
+  /** Whether a request or its trailers are followed. */
+  #wantsRequest(stream: number): boolean {
+    if (stream <= this.#lastStream) return this.#streams.has(stream) || this.#followsWebSockets;
+    if (stream % 2 === 0 || !this.#resumption.proven || !this.#host.sheds()) return true;
+    this.#lastStream = stream;
+    this.#host.counts.http2Requests++;
+    this.#host.sink.shed();
+    return false;
+  }
+
+  get #followsWebSockets(): boolean {
+    return this.#webSockets !== undefined && this.#webSockets.size > 0;
+  }
+
+  #wantsAnswer(stream: number): boolean {
+    return this.#streams.has(stream) || this.#followsWebSockets || !this.#resumption.proven;
   }
 
   #onRequest(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void {
@@ -479,21 +493,4 @@ export class Http2Connection implements ConnectionDecoder {
       this.#complete(stream, exchange);
     }
   }
-}
-
-/** Whether an answer is shorter or longer than it has said (§8.1.1). */
-function isCut({ request, response, responseBodyBytes }: LiveExchange): boolean {
-  const announced = response instanceof Http2ResponseHead ? response.contentLength : undefined;
-  if (announced === undefined || announced === responseBodyBytes) return false;
-  return responseBodyBytes > 0 || !(request.method === 'HEAD' || response?.status === 304);
-}
-
-function hasPseudo(fields: readonly Field[]): boolean {
-  return fields[0]?.[0].startsWith(':') === true;
-}
-
-function lengthOf(fields: readonly Field[]): number {
-  let bytes = 0;
-  for (const [name, value] of fields) bytes += name.length + value.length;
-  return bytes;
 }

@@ -42,6 +42,11 @@ export class Http2Resumption {
     return true;
   }
 
+  /** Whether requests are followed: nothing was lost, or it is proven that what is read are frames. */
+  get proven(): boolean {
+    return this.#unproven === undefined;
+  }
+
   /** Whether both directions are read. */
   get whole(): boolean {
     return !this.lost[FROM_CLIENT] && !this.lost[FROM_PRIMARY];

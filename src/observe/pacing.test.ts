@@ -26,3 +26,11 @@ test('a mirror that finishes nothing is waited for 20 ms, and again once it has 
 test('nothing waits once the tape has filled by an eighth', () => {
   assert.equal(new Pacing(RING).holds(RING / 8 + 1, mirror(60, 0), 0), false);
 });
+
+test('all is followed up to a fifth of the tape, less and less up to a third, and an eighth from there on', () => {
+  const pacing = new Pacing(1000);
+  assert.deepEqual(
+    [0, 200, 265, 320, 330, 1000].map((bytes) => Number(pacing.keep(bytes).toFixed(3))),
+    [1, 1, 0.5, 0.125, 0.125, 0.125],
+  );
+});

@@ -16,8 +16,8 @@ const TAPE_SHARE = 1 / 8;
 /** Share of a mirror's queue that may be taken before the observer waits. */
 const QUEUE_SHARE = 1 / 5;
 /**
- * Copies that are made however full the tape is, as a share. Decoding an HTTP/2 request takes an eighth of what copying it
- * takes, so that an observer which is short of CPU spends half of it on copies.
+ * HTTP/2 requests that are followed however full the tape is, as a share. Passing one over takes less than an eighth of what
+ * copying it takes, so that an observer which is short of CPU still spends most of it on copies.
  */
 const KEEP_LEAST = 1 / 8;
 

@@ -120,6 +120,17 @@ for (const [reason, request, part, more] of refusals) {
   });
 }
 
+test('a request that is passed over is not copied by any policy, as there was no time for it', () => {
+  const policies = [running({}, ['v2', 'v3']), running()];
+  const tap = observed(policies);
+  tap.observer.keep = 0;
+  tap.client('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').client('\0\0\x01\x01\x05\0\0\0\x01\x82');
+  assert.deepEqual(
+    [policies[0]?.refused(0), policies[0]?.refused(1), policies[1]?.refused(0)],
+    [{ overload: 1 }, { overload: 1 }, { overload: 1 }],
+  );
+});
+
 test('all reasons that are decided here are in the list above', () => {
   const elsewhere = [
     'rate_limited',

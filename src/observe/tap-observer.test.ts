@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HpackWriter } from '../../test/fixtures/hpack-writer.ts';
 import { GET, OK, ObservedTap, POST } from '../../test/fixtures/observed-tap.ts';
 import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
+import { frame } from '../wire/http2/encode.ts';
+import { FLAG, FRAME } from '../wire/http2/frame.ts';
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const REQUEST = '\0\0\x01\x01\x05\0\0\0\x07\x82';
@@ -201,4 +204,36 @@ test('many connections at once do not get mixed up', () => {
     assert.equal(exchange.request.target, `/${exchange.connection.id}`);
   }
   assert.equal(tap.counts.exchanges, 50);
+});
+
+test('HTTP/2 requests that there is no time for are counted and passed over, and those after them are read', () => {
+  let chance = 0.9;
+  const tap = new ObservedTap({ random: () => chance })
+    .open()
+    .client(PREFACE)
+    .primary('\0\0\0\x04\0\0\0\0\0');
+  const writer = new HpackWriter();
+  const ask = (stream: number, path: string) => {
+    const { bytes } = writer.block([
+      [':method', 'GET'],
+      [':scheme', 'http'],
+      [':authority', 'a'],
+      [':path', path],
+    ]);
+    tap.client(frame(FRAME.headers, FLAG.endHeaders | FLAG.endStream, stream, bytes).toString('latin1'));
+    tap.primary(frame(FRAME.headers, FLAG.endHeaders, stream, Buffer.of(0x88)).toString('latin1'));
+    tap.primary(frame(FRAME.data, FLAG.endStream, stream, Buffer.from('content')).toString('latin1'));
+  };
+  tap.observer.keep = 0.5;
+  ask(1, '/shed');
+  chance = 0.4;
+  ask(3, '/kept');
+  tap.observer.keep = 1;
+  chance = 0.9;
+  ask(5, '/shed');
+  assert.deepEqual(tap.story, ['GET /kept 200', 'GET /shed 200']);
+  assert.deepEqual([tap.counts.http2Requests, tap.counts.exchanges, tap.sink.passedOver], [3, 2, 1]);
+  tap.observer.keep = 0.5;
+  const other = tap.open(2).client(GET(), 2).primary(OK(), 2);
+  assert.equal(other.story.at(-1), 'GET / 200', 'HTTP/1.1 connections are left out as a whole');
 });

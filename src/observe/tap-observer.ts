@@ -32,6 +32,8 @@ export interface TapObserverOptions {
   readonly answers: TapeAnswers;
   /** Memory for requests that wait for their answers, bytes; 64 MiB by default. A connection past it is given up. */
   readonly waitingBytes?: number;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
 }
 
 interface Followed {
@@ -57,6 +59,8 @@ const SPARE_MAX = 1024;
 /** Turns one tape's records into exchanges. */
 export class TapObserver implements TapeEvents {
   readonly counts = createObserverCounts();
+  /** Share of the HTTP/2 requests that there is time to follow; the others are counted and passed over. */
+  keep = 1;
   readonly #options: TapObserverOptions;
   readonly #followed = new Map<number, Followed>();
   /** Which connection has a slot: a new one in it means that the end of the old one was lost. */
@@ -67,6 +71,7 @@ export class TapObserver implements TapeEvents {
 
   constructor(options: TapObserverOptions) {
     this.#options = options;
+    const random = options.random ?? Math.random;
     this.#host = {
       sink: options.sink,
       counts: this.counts,
@@ -74,6 +79,7 @@ export class TapObserver implements TapeEvents {
       http2Limits: http2Limits(options.limits.headBytes),
       waitingBytes: 0,
       waitingBytesMax: options.waitingBytes ?? WAITING_BYTES,
+      sheds: () => this.keep < 1 && random() >= this.keep,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
       skip: ({ slot, id }, direction, offset, bytes) =>
         options.answers.skip(slot, id, direction, offset, bytes),

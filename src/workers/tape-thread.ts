@@ -45,7 +45,7 @@ export class TapeThread {
       this.#timer?.refresh();
       return;
     }
-    thread.runner.keep = this.#pacing.keep(unread);
+    thread.observer.keep = this.#pacing.keep(unread);
     this.#emptyLooks = this.#reader.read(thread.observer, BATCH_BYTES) ? 0 : this.#emptyLooks + 1;
     if (this.#reader.unread > 0) setImmediate(this.#look);
     else if (this.#emptyLooks < EMPTY_LOOKS) this.#timer?.refresh();

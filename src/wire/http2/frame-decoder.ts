@@ -52,6 +52,8 @@ export function http2Limits(headBytes: number): Http2Limits {
 
 /** What comes from one direction of an HTTP/2 connection. Nothing follows a fault. */
 export interface Http2Events {
+  /** Whether the fields of a header block of this stream are wanted; without it all are. */
+  wants?(stream: number): boolean;
   /** A whole header block: head, informational answer or trailers. Undefined fields: longer than the limit. */
   headers(stream: number, fields: readonly Field[] | undefined, endStream: boolean): void;
   /** A whole header block with fields that were lost (see `resume`). */
@@ -341,10 +343,11 @@ export class FrameDecoder {
     this.#block = [];
     this.#blockBytes = 0;
     this.#blockStream = 0;
-    const list: HeaderList = this.hpack.decode(whole);
+    const wanted = this.#blockIsPush ? false : (this.#events.wants?.(stream) ?? true);
+    const list: HeaderList = wanted ? this.hpack.decode(whole) : this.hpack.skim(whole);
     if (list.kind === 'malformed') return this.#fail('malformed_headers');
     if (list.kind === 'table_too_large') return this.#fail('table_too_large');
-    if (this.#blockIsPush) return;
+    if (!wanted) return;
     if (list.kind === 'unknown') this.#events.unknownHeaders?.(stream, this.#blockEnds);
     else this.#events.headers(stream, list.kind === 'fields' ? list.fields : undefined, this.#blockEnds);
   }

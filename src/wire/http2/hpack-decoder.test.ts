@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HpackWriter } from '../../../test/fixtures/hpack-writer.ts';
 import { HPACK_LIMITS, HpackDecoder } from './hpack-decoder.ts';
 import type { HeaderList } from './hpack-decoder.ts';
 import { STATIC_TABLE } from './static-table.ts';
@@ -208,4 +209,71 @@ test('fields are what they were when the block is written over', () => {
   assert.equal(decoded(list), 'custom-key: custom-header');
   const expected: Field = ['custom-key', 'custom-header'];
   assert.deepEqual(hpack.decode(Uint8Array.of(0xbe)), { kind: 'fields', fields: [expected] });
+});
+
+const block = (hex: string) => Buffer.from(hex, 'hex');
+
+test('after blocks were lost, what came later is known by its index, and what was there before is unknown', () => {
+  const hpack = new HpackDecoder();
+  hpack.decode(block('400161013140016201324001630133'));
+  hpack.forget();
+  assert.equal(decoded(hpack.decode(block('be'))), 'unknown');
+  assert.equal(
+    decoded(hpack.decode(block('40016401345d0178'))),
+    'd: 4\ncontent-location: x',
+  );
+  assert.equal(decoded(hpack.decode(block('bebf'))), 'content-location: x\nd: 4');
+  assert.equal(decoded(hpack.decode(block('c0'))), 'unknown');
+  assert.equal(hpack.partial, true);
+});
+
+test('a name that was lost makes an unknown entry, which has its place all the same', () => {
+  const hpack = new HpackDecoder();
+  hpack.forget();
+  // A value for the name of a lost entry, then a field of its own.
+  assert.equal(decoded(hpack.decode(block('7e013140016101324001620133'))), 'unknown');
+  assert.equal(decoded(hpack.decode(block('bebf'))), 'b: 3\na: 2');
+  assert.equal(decoded(hpack.decode(block('c0'))), 'unknown');
+  assert.equal(decoded(hpack.decode(block('0f310134'))), 'unknown');
+});
+
+test('a table that is emptied is known again', () => {
+  const hpack = new HpackDecoder();
+  hpack.forget();
+  assert.equal(decoded(hpack.decode(block('203fe11f4001610131'))), 'a: 1');
+  assert.deepEqual([hpack.partial, decoded(hpack.decode(block('bf')))], [false, 'malformed']);
+});
+
+test('a size that nobody has seen being agreed on is followed after a loss, as far as the limit', () => {
+  const hpack = new HpackDecoder();
+  hpack.forget();
+  // 1 MiB.
+  assert.equal(decoded(hpack.decode(block('3fe1ff3f4001610131'))), 'a: 1');
+  assert.equal(decoded(hpack.decode(block('be'))), 'a: 1');
+});
+
+for (const [name, hex] of MALFORMED) {
+  if (/past|Huffman|symbol/.test(name)) continue;
+  test(`refuses ${name} also after a loss, and when it is passed over`, () => {
+    const hpack = new HpackDecoder();
+    hpack.forget();
+    assert.equal(hpack.decode(block(hex)).kind, 'malformed');
+    assert.equal(new HpackDecoder().skim(block(hex)).kind, 'malformed');
+  });
+}
+
+test('blocks that are passed over do to the table what they do when they are read', () => {
+  const [writer, reads, skims] = [new HpackWriter(300), new HpackDecoder(), new HpackDecoder()];
+  for (const hpack of [reads, skims]) hpack.decode(writer.resize(300));
+  for (let round = 0; round < 400; round++) {
+    const fields: Field[] = Array.from({ length: 5 }, (_, at) => [
+      `n${(round * at) % 7}`,
+      `v${(round * 3 + at) % 11}`,
+    ]);
+    const { bytes } = writer.block(fields, ([, value]) => value !== 'v3');
+    const list = reads.decode(bytes);
+    if (round % 3 === 0) assert.deepEqual(skims.decode(bytes), list);
+    else assert.equal(skims.skim(bytes).kind, 'fields');
+    assert.equal(skims.tableBytes, reads.tableBytes);
+  }
 });

