@@ -1,6 +1,7 @@
 import { createCaptureSource } from '../capture/create-source.ts';
 import type { CaptureSink, CaptureSource } from '../capture/source.ts';
 import type { Logger } from '../kit/log.ts';
+import type { CaptureSourceSettings } from '../model/capture.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { DecryptingEvents } from '../observe/decrypting-events.ts';
 import { Pacing } from '../observe/pacing.ts';
@@ -18,6 +19,12 @@ import { ObserverThread } from './observer-thread.ts';
 const CATCH_UP_MS = 1;
 /** A source that can wait waits for as long as a mirror makes any progress in this time, ms. */
 const PATIENCE_MS = 5000;
+
+/**
+ * Senders give the directions of a connection different source ports, so that they come to different sockets, which are read in
+ * turn: with full buffers what one side acknowledges is read before it, by as much as a buffer takes to be read.
+ */
+const TUNNEL_REORDER_MICROS = 500_000;
 
 export interface CaptureThreadOptions {
   readonly onBreaker: (change: BreakerChange) => void;
@@ -62,6 +69,7 @@ export class CaptureThread implements CaptureSink {
         connections: capture.connections,
         heldBytes: capture.heldBytes,
         idleMicros: capture.idleTimeoutMs * 1000,
+        ...(isTunnel(capture.source) ? { reorderMicros: TUNNEL_REORDER_MICROS } : {}),
       },
       overlap: capture.overlap,
       serverPorts: new Set(capture.serverPorts),
@@ -157,4 +165,8 @@ export class CaptureThread implements CaptureSink {
     await this.thread.finish();
     await this.#keyLogFile?.[Symbol.asyncDispose]();
   }
+}
+
+function isTunnel({ kind }: CaptureSourceSettings): boolean {
+  return kind === 'vxlan' || kind === 'geneve';
 }
