@@ -119,6 +119,7 @@ export class PacketDecoder {
     const { packet } = this;
     packet.micros = micros;
     packet.vni = -1;
+    packet.network = -1;
     packet.vlan = -1;
   }
 
@@ -212,6 +213,7 @@ export class PacketDecoder {
     if (end - at < headBytes) return this.#fault('cut_header');
     const { packet } = this;
     packet.version = 4;
+    packet.ipId = u16be(bytes, at + 4);
     packet.source0 = int32be(bytes, at + 12);
     packet.destination0 = int32be(bytes, at + 16);
     packet.source1 = packet.source2 = packet.source3 = 0;
@@ -242,6 +244,7 @@ export class PacketDecoder {
     if (ipEnd > wireEnd && !this.#mirrored) return this.#fault('lying_length');
     const { packet } = this;
     packet.version = 6;
+    packet.ipId = 0;
     packet.source0 = int32be(bytes, at + 8);
     packet.source1 = int32be(bytes, at + 12);
     packet.source2 = int32be(bytes, at + 16);
@@ -344,6 +347,7 @@ export class PacketDecoder {
     packet.ack = int32be(bytes, at + 8);
     packet.flags = bytes[at + 13] as number;
     packet.window = u16be(bytes, at + 14);
+    packet.checksum = u16be(bytes, at + 16);
     packet.bytes = bytes;
     // Where the capture ends within the options there is no payload, and how much is missing is known.
     packet.payloadStart = payload < end ? payload : end;
@@ -395,6 +399,7 @@ export class PacketDecoder {
     this.counts.tunnels.gre++;
     if (erspan !== undefined) this.counts.tunnels[erspan]++;
     if (vni >= 0) this.packet.vni = vni;
+    if (vni >= 0 && erspan === undefined) this.packet.network = vni;
     if (type === 'nothing') {
       this.counts.notIp++;
       return false;
@@ -412,6 +417,7 @@ export class PacketDecoder {
 
   #admit(vni: number): boolean {
     this.packet.vni = vni;
+    this.packet.network = vni;
     return this.#vnis === undefined || this.#vnis.has(vni) || this.#fault('vni_refused');
   }
 

@@ -26,6 +26,9 @@ export interface TcpPacket {
   /** See `TCP_FLAG`. */
   flags: number;
   window: number;
+  /** Identification of the IPv4 header, 0 in IPv6; and the TCP checksum, right or wrong. */
+  ipId: number;
+  checksum: number;
   /** The captured payload is `bytes[payloadStart, payloadEnd)`. */
   bytes: Uint8Array;
   payloadStart: number;
@@ -34,6 +37,11 @@ export interface TcpPacket {
   payloadBytes: number;
   /** Innermost network identifier of VXLAN, GENEVE or NVGRE, session of ERSPAN; -1 without. */
   vni: number;
+  /**
+   * The network that the addresses belong to: the identifier of VXLAN, GENEVE or NVGRE; -1 without. The same addresses in two of
+   * them are two connections. Sessions of ERSPAN and VLANs are no networks here: each direction may come with another.
+   */
+  network: number;
   /** Innermost VLAN id; -1 without. */
   vlan: number;
 }
@@ -113,11 +121,14 @@ export function createTcpPacket(): TcpPacket {
     ack: 0,
     flags: 0,
     window: 0,
+    ipId: 0,
+    checksum: 0,
     bytes: new Uint8Array(0),
     payloadStart: 0,
     payloadEnd: 0,
     payloadBytes: 0,
     vni: -1,
+    network: -1,
     vlan: -1,
   };
 }

@@ -14,6 +14,7 @@ export class Flow {
   readonly b1: number;
   readonly b2: number;
   readonly b3: number;
+  readonly network: number;
   readonly aPort: number;
   readonly bPort: number;
   readonly sides: readonly [Side, Side] = [new Side(), new Side()];
@@ -29,6 +30,8 @@ export class Flow {
   /** A SYN on an open connection, until the answer shows that it was meant: its side and its first sequence number. */
   reuseSide: 0 | 1 | -1 = -1;
   reuseStart = 0;
+  /** Times of its first packet and its last. */
+  beganMicros = 0;
   lastMicros = 0;
   /** Next one with the same hash. */
   chain: Flow | undefined = undefined;
@@ -48,13 +51,14 @@ export class Flow {
     this.b1 = packet.destination1;
     this.b2 = packet.destination2;
     this.b3 = packet.destination3;
+    this.network = packet.network;
     this.aPort = packet.sourcePort;
     this.bPort = packet.destinationPort;
   }
 
   /** The side that has sent this packet, or -1 when it belongs to other endpoints. */
   sideOf(packet: TcpPacket): 0 | 1 | -1 {
-    if (packet.version !== this.version) return -1;
+    if (packet.version !== this.version || packet.network !== this.network) return -1;
     if (
       packet.sourcePort === this.aPort &&
       packet.destinationPort === this.bPort &&
@@ -139,7 +143,7 @@ export class FlowTable {
       packet.version === 4 ? 0 : mix(packet.destination1, mix(packet.destination2, packet.destination3)),
     );
     // The same for both directions.
-    return mix((source + destination) | 0, source ^ destination) & 0x3fffffff;
+    return mix((source + destination) | 0, source ^ destination ^ packet.network) & 0x3fffffff;
   }
 
   find(packet: TcpPacket, hash: number): Flow | undefined {

@@ -77,6 +77,17 @@ class Play {
     return this.said.join(' ');
   }
 
+  raw(frame: Buffer): this {
+    return this.#frame(frame, 0);
+  }
+
+  /** What a mirror session sends: a frame behind the identifier of its network. */
+  vxlan(vni: number, frame: Buffer): this {
+    const datagram = Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, vni, 0]), frame]);
+    if (this.#decoder.vxlan(datagram, ++this.micros)) this.tcp.push(this.#decoder.packet);
+    return this;
+  }
+
   #frame(bytes: Buffer, cut: number): this {
     this.micros += 10;
     const end = bytes.length - cut;
@@ -125,7 +136,35 @@ test('what is sent again, or captured twice, comes once', () => {
     .client(C, 'abcdef')
     .client(C + 1, 'bc');
   assert.equal(play.text, 'open C:abcdef');
-  assert.deepEqual([play.tcp.counts.duplicates, play.tcp.counts.duplicateBytes], [2, 5]);
+  const { duplicates, retransmitted, duplicateBytes } = play.tcp.counts;
+  assert.deepEqual([duplicates, retransmitted, duplicateBytes], [1, 1, 5]);
+});
+
+test('the same packet at two places is a duplicate, the same bytes in another packet were sent again', () => {
+  const play = begun().client(C, 'abc');
+  const ends = { from: CLIENT.ip, fromPort: CLIENT.port, to: SERVER.ip, toPort: SERVER.port };
+  const again = (id: number): Buffer => tcpFrame({ ...ends, seq: C + 3, ack: S, payload: 'def', id });
+  for (const id of [7, 7, 8, 9, 9]) play.raw(again(id));
+  const { duplicates, retransmitted, duplicateBytes } = play.tcp.counts;
+  assert.deepEqual([duplicates, retransmitted, duplicateBytes], [2, 2, 12]);
+  assert.equal(play.text, 'open C:abcdef');
+});
+
+test('the same addresses in two networks are two connections', () => {
+  const play = new Play();
+  const ends = { from: CLIENT.ip, fromPort: CLIENT.port, to: SERVER.ip, toPort: SERVER.port };
+  for (const [vni, payload] of [
+    [1, 'GET /one HTTP/1.1'],
+    [2, 'GET /two HTTP/1.1'],
+  ] as const) {
+    play.vxlan(vni, tcpFrame({ ...ends, seq: C - 1, flags: SYN }));
+    play.vxlan(vni, tcpFrame({ ...ends, seq: C, ack: S, payload }));
+  }
+  assert.equal(play.text, 'open C:GET /one HTTP/1.1 open C:GET /two HTTP/1.1');
+  assert.deepEqual(
+    play.opened.map(({ vni }) => vni),
+    [1, 2],
+  );
 });
 
 test('sequence numbers wrap around', () => {
@@ -257,6 +296,15 @@ test('a capture of one direction has the other as gaps, and does not wait for it
   play.wait(60_000);
   assert.equal(play.text, `midstream C:ask${' S-100 C:ask'.repeat(11)}`);
   assert.equal(play.tcp.counts.missingBytes.lost, 1100);
+});
+
+test('directions that come from two sockets, many packets of one first, make the same streams', () => {
+  const play = new Play();
+  // Twelve exchanges: what the client sends is read before anything that the server does.
+  for (let i = 0; i < 12; i++) play.client(C + i * 2, 'ab', S + i * 2);
+  for (let i = 0; i < 12; i++) play.server(S + i * 2, 'xy', C + i * 2 + 2);
+  assert.equal(play.said.join(' ').replaceAll('C:ab S:xy ', ''), 'midstream C:ab S:xy');
+  assert.equal(play.tcp.counts.gaps, 0);
 });
 
 test('the same ports with a new handshake are a new connection', () => {

@@ -8,13 +8,17 @@ import { Flow, FlowList, FlowTable } from './flow.ts';
 import { directionOf, FlowStreams } from './flow-streams.ts';
 import { TCP_LIMITS } from './limits.ts';
 import type { TcpLimits, TcpReassemblerOptions } from './limits.ts';
+import { RecentPackets } from './recent-packets.ts';
 import { senderOf } from './server-side.ts';
 import { after, distance } from './side.ts';
 import type { Side } from './side.ts';
 
 /** How often what waits is looked through, microseconds of packet time. */
 const SWEEP_MICROS = 10_000;
-/** Packets of one side before the other, silent, one is taken as not captured at all. */
+/**
+ * Packets of one side before the other, silent, one is taken as not captured at all; not before `reorderMicros` have passed,
+ * because the directions may come from different sockets, each of which is read for a while.
+ */
 const ONE_SIDED_PACKETS = 8;
 const STRANGE_MAX = 4;
 const LONG_AGO = -1e15;
@@ -61,6 +65,9 @@ export class TcpReassembler {
   readonly #quiet = new FlowList();
   readonly #byId = new Map<number, Flow>();
   readonly #streams: FlowStreams;
+  readonly #recent = new RecentPackets();
+  /** The packet in hand was captured before. */
+  #repeated = false;
   #nextSweep = 0;
   #untilSweep = 0;
   #ids = 0;
@@ -96,6 +103,7 @@ export class TcpReassembler {
     this.#untilSweep--;
     this.#tick(packet.micros);
     const hash = this.#table.hashOf(packet);
+    this.#repeated = packet.payloadBytes > 0 && this.#recent.repeats(packet, hash);
     const flow = this.#table.find(packet, hash) ?? this.#begin(packet, hash);
     if (flow !== undefined) this.#take(flow, packet, hash);
   }
@@ -138,6 +146,7 @@ export class TcpReassembler {
     if ((packet.flags & TCP_FLAG.rst) !== 0) return undefined;
     if ((packet.flags & TCP_FLAG.syn) === 0 && packet.payloadBytes === 0) return undefined;
     const flow = new Flow(packet, hash);
+    flow.beganMicros = this.#streams.now;
     this.counts.connections++;
     const excess = this.#table.add(flow);
     this.#quiet.touch(flow);
@@ -250,7 +259,9 @@ export class TcpReassembler {
     peer.acked = ack;
     if (peer.provenMicros === 0) peer.provenMicros = this.#streams.now;
     this.#streams.waiting.add(flow);
-    if (peer.packets === 0 && side.packets > ONE_SIDED_PACKETS) {
+    const { now } = this.#streams;
+    const isOneSided = peer.packets === 0 && side.packets > ONE_SIDED_PACKETS;
+    if (isOneSided && now - flow.beganMicros >= this.#limits.reorderMicros) {
       peer.provenMicros = LONG_AGO;
       this.#streams.overdue(flow);
     }
@@ -401,7 +412,8 @@ export class TcpReassembler {
     if (packet.payloadBytes === 0) return;
     if (packet.payloadBytes === 1) this.counts.keepAlives++;
     else {
-      this.counts.duplicates++;
+      if (this.#repeated) this.counts.duplicates++;
+      else this.counts.retransmitted++;
       this.counts.duplicateBytes += packet.payloadBytes;
     }
   }
