@@ -75,6 +75,12 @@ class DecryptedTap {
 
 const STORY = ['GET /a 200', 'GET /b 200'];
 
+/** Where in the talk the second request stands: the last thing that the client sends is its close_notify. */
+function secondRequest(): number {
+  const sent = talk.pieces.flatMap(({ direction, chunk }, i) => (direction === 0 && chunk ? [i] : []));
+  return sent.at(-2) ?? 0;
+}
+
 function opaqueOf({ counts, events }: DecryptedTap) {
   const reasons = Object.entries(counts.opaque).filter(([, count]) => count > 0);
   return [Object.fromEntries(reasons), Object.fromEntries(events.opaqueNames)];
@@ -179,9 +185,7 @@ test('too many connections, and too many names', () => {
 
 test('behind a loss of unknown size a connection is taken in anew', () => {
   const tap = new DecryptedTap({ waitMicros: 10 }).log(talk.keyLog).open();
-  // The last thing that the client sends is its close_notify.
-  const requests = talk.pieces.flatMap(({ direction, chunk }, i) => (direction === 0 && chunk ? [i] : []));
-  const second = requests.at(-2) ?? 0;
+  const second = secondRequest();
   // The begin of the second request's record is lost, and nothing tells for how long.
   tap.send(talk.pieces.slice(0, second));
   tap.events.gap(1, 0, 3, true, ++tap.micros);
@@ -191,4 +195,16 @@ test('behind a loss of unknown size a connection is taken in anew', () => {
   assert.deepEqual([tap.counts.lost, tap.events.waiting, tap.counts.opaque.no_keys], [1, 0, 0]);
   tap.close();
   assert.deepEqual([tap.story, tap.tap.observer.connections], [['GET /a 200'], 0]);
+});
+
+test('a loss in an idle connection can wait', () => {
+  const tap = new DecryptedTap({ waitMicros: 10 })
+    .log(talk.keyLog)
+    .open()
+    .send(talk.pieces.slice(0, secondRequest()));
+  tap.events.gap(1, 0, 3, true, ++tap.micros);
+  tap.events.advance(1e9);
+  assert.deepEqual([tap.counts.lost, tap.events.waiting], [0, 0]);
+  tap.close();
+  assert.deepEqual([tap.counts.lost, tap.events.connections], [1, 0]);
 });

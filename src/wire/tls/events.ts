@@ -11,7 +11,7 @@ export type TlsDirection = 0 | 1;
  * - `undecryptable`: a record that none of its keys fits
  * - `astray`: after a loss no record was found that fits
  * - `malformed`: no TLS records
- * - `limit`: too many TLS connections at once
+ * - `limit`: too many TLS connections at once, or changes of keys in one
  */
 export const TLS_OPAQUE_REASONS = [
   'no_keys',

@@ -132,6 +132,15 @@ test('a KeyUpdate that was lost is made good', () => {
   assert.deepEqual(tls.story, ['1:[?]', '1:first', '1:[?]', '1:last']);
 });
 
+test('keys that are updated without end', () => {
+  const { writer, tls } = opened(0x1301);
+  for (let i = 0; i < 1024; i++) tls.stream.data(1, writer.updateKeys(1), 1);
+  tls.stream.data(1, writer.write(1, Buffer.from('first')), 2);
+  assert.deepEqual([tls.story, tls.reason], [['1:first'], undefined]);
+  tls.stream.data(1, writer.updateKeys(1), 3);
+  assert.equal(tls.reason, 'limit');
+});
+
 test('a loss of the end of the handshake costs no data', () => {
   for (const suite of [0x1301, 0xc030]) {
     const writer = new TlsWriter(suite);

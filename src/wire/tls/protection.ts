@@ -14,6 +14,9 @@ const SEEK_WORK_BYTES = 32 * 1024 * 1024;
 /** What a trial costs besides its bytes, as bytes. */
 const TRIAL_BYTES = 8192;
 
+/** Updates of one direction's keys. Each costs as much as many records; implementations update after 2²⁴ records or so. */
+const KEY_UPDATES_MAX = 1024;
+
 interface Keys {
   readonly level: Level;
   /** TLS 1.3 only. */
@@ -45,6 +48,7 @@ export class Protection {
   #number = 0;
   /** Damaged records since the last one that opened. */
   #damaged = 0;
+  #updates = 0;
   #work = SEEK_WORK_BYTES;
 
   constructor(direction: TlsDirection, session: TlsSession) {
@@ -82,10 +86,11 @@ export class Protection {
     return true;
   }
 
-  /** TLS 1.3: the sender has updated its keys (RFC 8446 §4.6.3). */
-  updateKeys(): void {
+  /** TLS 1.3: the sender has updated its keys (RFC 8446 §4.6.3). @returns false when it has done so too often */
+  updateKeys(): boolean {
     const next = this.#following();
     if (next !== undefined) this.#adopt(next, 0);
+    return ++this.#updates <= KEY_UPDATES_MAX;
   }
 
   /** A record was damaged. */

@@ -290,6 +290,7 @@ export class TlsSide implements RecordSink {
       // Had it been accepted, we would know.
       if (this.#direction === SERVER && session.early === 'offered') session.early = 'refused';
     } else if (type === HANDSHAKE.endOfEarlyData && level === 'early') protection.enter('handshake');
-    else if (type === HANDSHAKE.keyUpdate && level === 'traffic') protection.updateKeys();
+    else if (type === HANDSHAKE.keyUpdate && level === 'traffic' && !protection.updateKeys())
+      this.#host.opaque('limit');
   }
 }
