@@ -62,13 +62,15 @@ for (const name of [
   });
 }
 
-test('reads the drops that tcpdump tells, the last ones', () => {
+test('reads the drops that programs tell, the last ones', () => {
   const signalled =
     'tcpdump: 7 packets captured, 9 packets received by filter, 2 packets dropped by kernel\n';
   const final =
     '8 packets captured\n10 packets received by filter\n3 packets dropped by kernel\n1 packet dropped by interface\n';
-  assert.deepEqual(droppedOf(signalled), { kernel: 2, interface: 0 });
-  assert.deepEqual(droppedOf(signalled + final), { kernel: 3, interface: 1 });
+  assert.deepEqual(droppedOf(signalled), { kernel: 2, interface: 0, program: 0 });
+  assert.deepEqual(droppedOf(signalled + final), { kernel: 3, interface: 1, program: 0 });
+  const dumpcap = "received/dropped on interface 'lo': 9/7 (pcap:4/dumpcap:1/flushed:2/ps_ifdrop:3) (56.2%)";
+  assert.deepEqual(droppedOf(dumpcap), { kernel: 4, interface: 3, program: 3 });
   assert.equal(droppedOf('tcpdump: listening on lo'), undefined);
 });
 

@@ -115,13 +115,30 @@ export function isReady(program: CaptureProgram, errors: string): boolean {
   return (program === 'tcpdump' ? /listening on /i : /^File: /m).test(errors);
 }
 
-/** Drops that tcpdump has told last, since it began; undefined where the text has none. */
-export function droppedOf(text: string): { readonly kernel: number; readonly interface: number } | undefined {
+/** Packets that were lost since a program began. */
+export interface Dropped {
+  readonly kernel: number;
+  readonly interface: number;
+  readonly program: number;
+}
+
+/**
+ * What a program has told last about drops: tcpdump when it is asked to and at its end, dumpcap at its end. In the statistics
+ * of its file the latter calls those of the kernel's ring drops of the interface.
+ *
+ * @returns undefined where the text has none
+ */
+export function droppedOf(text: string): Dropped | undefined {
   const last = text.slice(Math.max(0, text.lastIndexOf('received by filter')));
   const kernel = last.match(/(\d+) packets? dropped by kernel/)?.[1];
-  if (kernel === undefined) return undefined;
-  const onInterface = last.match(/(\d+) packets? dropped by interface/)?.[1] ?? '0';
-  return { kernel: Number(kernel), interface: Number(onInterface) };
+  if (kernel !== undefined) {
+    const onInterface = last.match(/(\d+) packets? dropped by interface/)?.[1] ?? '0';
+    return { kernel: Number(kernel), interface: Number(onInterface), program: 0 };
+  }
+  const parts = text.match(/\(pcap:(\d+)\/dumpcap:(\d+)\/flushed:(\d+)\/ps_ifdrop:(\d+)\)/);
+  if (parts === null) return undefined;
+  const [ring = 0, own = 0, flushed = 0, onInterface = 0] = parts.slice(1).map(Number);
+  return { kernel: ring, interface: onInterface, program: own + flushed };
 }
 
 /** Why a program did not begin to capture, in words for who can mend it. */

@@ -21,6 +21,14 @@ const SETTINGS: InterfaceSettings = {
   program: 'auto',
 };
 
+const FLOODED = 20_000;
+const FLOOD = `
+const socket = require('dgram').createSocket('udp4');
+socket.connect(Number(process.argv[1]), '127.0.0.1', () => {
+  let left = ${FLOODED};
+  for (let i = 0; i < ${FLOODED}; i++) socket.send(Buffer.alloc(1000), () => --left === 0 && socket.close());
+});`;
+
 async function skipReason(program: string): Promise<string | false> {
   if (!hasRights) return 'capturing needs root';
   return (await findProgram(program)) === undefined ? `${program} is not installed` : false;
@@ -100,6 +108,24 @@ for (const program of ['tcpdump', 'dumpcap'] as const) {
       await sent(target.port, ['again']);
       return sink.frames.length > 0;
     });
+  });
+
+  test(`${program} tells what the kernel had no room for`, { skip }, async () => {
+    await using target = await listening();
+    const filter = `udp dst port ${target.port}`;
+    await using source = createCaptureSource({ ...SETTINGS, program, filter, bufferBytes: 1024 * 1024 });
+    const sink = new CollectingSink();
+    await source.start(sink);
+    // This thread reads nothing in the meantime.
+    const flood = spawnSync(process.execPath, ['-e', FLOOD, String(target.port)]);
+    assert.equal(flood.status, 0, String(flood.stderr));
+    // dumpcap tells at its end only.
+    if (program === 'tcpdump') await eventually('drops', () => source.counts.lost.kernel > 0);
+    await source[Symbol.asyncDispose]();
+    const { packets, lost } = source.counts;
+    assert.ok(lost.kernel > 0 && packets + lost.kernel >= FLOODED, JSON.stringify(source.counts));
+    assert.equal(lost.interface, 0);
+    assert.equal(sink.frames.length, packets);
   });
 
   const refused: readonly (readonly [Partial<InterfaceSettings>, RegExp])[] = [

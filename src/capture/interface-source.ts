@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { backoffMs } from '../kit/backoff.ts';
 import type { Clock } from '../kit/clock.ts';
+import type { Counts } from '../kit/counts.ts';
 import { UserError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { CaptureFeed } from './capture-feed.ts';
@@ -20,7 +21,7 @@ import {
 import type { CaptureProgram, InterfaceSettings, Launch } from './capture-program.ts';
 import { sleep } from './sleep.ts';
 import { createSourceCounts } from './source.ts';
-import type { CaptureSink, CaptureSource } from './source.ts';
+import type { CaptureLoss, CaptureSink, CaptureSource } from './source.ts';
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -158,26 +159,30 @@ export class InterfaceSource implements CaptureSource {
   /** Until the program has ended and all that it wrote is read. */
   async #watch(feed: CaptureFeed, session: Session): Promise<void> {
     const { child, launch } = session;
-    const { lost } = this.counts;
-    const before = { kernel: lost.kernel, interface: lost.interface };
-    const isTcpdump = launch.program === 'tcpdump';
+    const before = { ...this.counts.lost };
     const cancels = [this.#clock.every(FIGURES_MS, () => feed.idle())];
-    if (isTcpdump) {
+    if (launch.program === 'tcpdump') {
       if (!launch.unbuffered) cancels.push(this.#clock.every(FLUSH_MS, () => child.kill('SIGUSR2')));
       cancels.push(this.#clock.every(FIGURES_MS, () => child.kill('SIGUSR1')));
-      session.onErrors = (text) => {
-        const dropped = droppedOf(text);
-        if (dropped === undefined) return;
-        lost.kernel = before.kernel + dropped.kernel;
-        lost.interface = before.interface + dropped.interface;
-      };
     }
+    session.onErrors = () => this.#countDrops(before, session);
     const stop = (): void => void this.#end(session);
     this.#stopped.signal.addEventListener('abort', stop);
     if (this.#stopped.signal.aborted) stop();
     await session.ended;
     this.#stopped.signal.removeEventListener('abort', stop);
     for (const cancel of cancels) cancel();
+    // Once more: what the file's statistics say is the same, under other names.
+    this.#countDrops(before, session);
+  }
+
+  #countDrops(before: Counts<CaptureLoss>, { errors }: Session): void {
+    const dropped = droppedOf(errors);
+    if (dropped === undefined) return;
+    const { lost } = this.counts;
+    lost.kernel = before.kernel + dropped.kernel;
+    lost.interface = before.interface + dropped.interface;
+    lost.program = before.program + dropped.program;
   }
 
   async #end({ child, ended }: Session): Promise<void> {
@@ -199,14 +204,14 @@ class Session {
   readonly ended: Promise<void>;
   /** The end of what it wrote on standard error. */
   errors = '';
-  onErrors: (text: string) => void = () => {};
+  onErrors: () => void = () => {};
 
   constructor(child: Child, launch: Launch) {
     this.child = child;
     this.launch = launch;
     child.stderr.on('data', (chunk: Buffer) => {
       this.errors = (this.errors + chunk.toString('utf8')).slice(-ERRORS_KEPT);
-      this.onErrors(this.errors);
+      this.onErrors();
     });
     this.ended = new Promise((resolve) => {
       child.on('close', () => resolve());
