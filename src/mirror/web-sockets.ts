@@ -120,14 +120,16 @@ export function webSocketForms(
   const key = randomBytes(16).toString('base64');
   const offer = offeredDeflate(head);
   const kept = [...head.headers()].filter(([name]) => !OWN_FIELDS.test(name) && !/^host$/i.test(name));
-  const bare = requestHead('GET', head.target, [
-    ['host', head.authority],
+  const bare = [
+    ['Host', head.authority],
     ...kept,
     ['Sec-WebSocket-Version', '13'],
-    ...(offer === '' ? [] : ([['Sec-WebSocket-Extensions', offer]] as const)),
-  ]);
-  const text = rewriter.head(bare, 'none', id);
-  const block = rewriter.block(bare, 'none', id);
+    ...(offer === '' ? [] : [['Sec-WebSocket-Extensions', offer] as const]),
+  ] as const;
+  // HTTP/2 has no use for a key, but a gateway that goes on in HTTP/1.1 may pass it on instead of making one (Envoy).
+  const keyed = head.header('sec-websocket-key') === undefined ? [] : [['Sec-WebSocket-Key', key] as const];
+  const text = rewriter.head(requestHead('GET', head.target, bare), 'none', id);
+  const block = rewriter.block(requestHead('GET', head.target, [...bare, ...keyed]), 'none', id);
   if (text === undefined || block === undefined) return undefined;
   const lines = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: ${key}\r\n\r\n`;
   return {

@@ -136,7 +136,7 @@ test(
   },
 );
 
-test('Node: a WebSocket over HTTP/2 (RFC 8441) is relayed, counted and not copied, even with `upgrade: mirror`', async () => {
+test('Node: what is said over a WebSocket of HTTP/2 (RFC 8441) is relayed, whatever it is; a mirror that takes none gets none', async () => {
   const server = http2.createServer({ settings: { enableConnectProtocol: true } });
   server.on('stream', (stream: ServerHttp2Stream) => {
     stream.respond({ ':status': 200 });

@@ -1,5 +1,4 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { once } from 'node:events';
 import { test } from 'node:test';
 import type { Finding } from '../../src/model/verdict.ts';
 import { eventually } from '../fixtures/eventually.ts';
@@ -7,50 +6,11 @@ import { missingPeers } from '../fixtures/peers.ts';
 import { oneTap, startUnderstudy } from '../fixtures/understudy.ts';
 import type { Understudy } from '../fixtures/understudy.ts';
 import { quickGate, verdictOf } from '../fixtures/versions.ts';
+import { openSocket, order } from '../fixtures/websocket-client.ts';
 import { startWebSocketService } from '../fixtures/websocket-service.ts';
 
 const OPTIONS = { timeout: 60_000, skip: missingPeers('websockets') };
 const MIRROR = { upgrade: 'mirror', compare: { gate: quickGate() } };
-
-/** Node's own WebSocket, which offers permessage-deflate; what it is told stands in `heard`. */
-async function openSocket(port: number, path = '/orders') {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
-  socket.binaryType = 'arraybuffer';
-  const heard: string[] = [];
-  const waiting: { count: number; resolve: () => void }[] = [];
-  socket.addEventListener('message', ({ data }) => {
-    heard.push(data instanceof ArrayBuffer ? `bytes ${Buffer.from(data).toString('hex')}` : String(data));
-    for (const { count, resolve } of waiting) if (heard.length >= count) resolve();
-  });
-  const closed = once(socket, 'close').then(([event]) => (event as CloseEvent).code);
-  await once(socket, 'open');
-  return {
-    socket,
-    heard,
-    closed,
-    untilHeard: (count: number): Promise<void> =>
-      new Promise((resolve) => {
-        waiting.push({ count, resolve });
-        if (heard.length >= count) resolve();
-      }),
-  };
-}
-
-/** Orders five things, each once the one before was answered, and closes. */
-async function order(port: number): Promise<readonly string[]> {
-  const { socket, heard, closed, untilHeard } = await openSocket(port);
-  await untilHeard(1);
-  match(socket.extensions, /permessage-deflate/);
-  for (let id = 1; id <= 5; id++) {
-    socket.send(JSON.stringify({ id, quantity: id, note: 'one two three '.repeat(10) }));
-    await untilHeard(id + 1);
-  }
-  socket.send(Buffer.from([1, 2, 3]));
-  await untilHeard(7);
-  socket.close(1000, 'done');
-  equal(await closed, 1000);
-  return heard;
-}
 
 function findingsOf(understudy: Understudy, pairs: number): Promise<readonly Finding[]> {
   return eventually(`${pairs} pairs are compared`, async () => {
