@@ -17,7 +17,6 @@ const TCPDUMP: Launch = {
   path: '/usr/bin/tcpdump',
   confinement: [],
   dropsRights: true,
-  unbuffered: false,
 };
 
 test('a filter is one argument, and none of it an option', () => {

@@ -15,8 +15,6 @@ export interface Launch {
   readonly confinement: readonly string[];
   /** Whether tcpdump gives up its rights by itself. */
   readonly dropsRights: boolean;
-  /** Whether tcpdump writes each packet by itself, because it cannot be told to write what it has. */
-  readonly unbuffered: boolean;
 }
 
 /** Who the program runs as where we are root: `nobody`. */
@@ -104,7 +102,9 @@ export function commandOf(settings: InterfaceSettings, launch: Launch): readonly
     return command;
   }
   command.push('-n', '-B', String(Math.max(1, Math.round(bufferBytes / 1024))));
-  if (launch.unbuffered) command.push('-U');
+  // Each packet by itself. Its signal for writing what it has (SIGUSR2) is no way: it writes within the handler, and a signal that
+  // comes while it writes garbles the file.
+  command.push('-U');
   if (launch.dropsRights) command.push('-Z', 'nobody');
   if (filter !== undefined) command.push('--', filter);
   return command;

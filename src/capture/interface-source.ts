@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
-import { access, readFile } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { backoffMs } from '../kit/backoff.ts';
@@ -31,13 +31,10 @@ const SETTLED_MS = 10_000;
 /** How long a program may take to begin, and to end after SIGTERM, ms. */
 const BEGIN_MS = 10_000;
 const END_MS = 2000;
-/** How often tcpdump is told to write what it has, and to tell its drops, ms. */
-const FLUSH_MS = 25;
+/** How often tcpdump is told to tell its drops, ms. */
 const FIGURES_MS = 1000;
 /** Of what a program writes on standard error, the end is kept: bytes. */
 const ERRORS_KEPT = 4096;
-/** Bit of SIGUSR2 in a mask of signals. */
-const SIGUSR2_BIT = 1n << 11n;
 
 /**
  * Packets that pass an interface, captured by tcpdump or dumpcap as a child process with as few rights as it can have. The
@@ -78,13 +75,7 @@ export class InterfaceSource implements CaptureSource {
       });
     }
     const feed = new CaptureFeed(sink, this.counts, this.#clock);
-    let session = await this.#begin(feed, await chooseLaunch(this.#settings.program));
-    const { launch } = session;
-    if (launch.program === 'tcpdump' && !(await canFlush(session.child))) {
-      await this.#end(session);
-      feed.restart();
-      session = await this.#begin(feed, { ...launch, unbuffered: true });
-    }
+    const session = await this.#begin(feed, await chooseLaunch(this.#settings.program));
     this.#running = this.#run(feed, session).then(() => sink.end(undefined));
   }
 
@@ -162,7 +153,6 @@ export class InterfaceSource implements CaptureSource {
     const before = { ...this.counts.lost };
     const cancels = [this.#clock.every(FIGURES_MS, () => feed.idle())];
     if (launch.program === 'tcpdump') {
-      if (!launch.unbuffered) cancels.push(this.#clock.every(FLUSH_MS, () => child.kill('SIGUSR2')));
       cancels.push(this.#clock.every(FIGURES_MS, () => child.kill('SIGUSR1')));
     }
     session.onErrors = () => this.#countDrops(before, session);
@@ -232,7 +222,7 @@ async function chooseLaunch(wanted: InterfaceSettings['program']): Promise<Launc
     const isRoot = process.geteuid?.() === 0;
     const confined = await findConfinement(isRoot);
     const dropsRights = isRoot && confined.length === 0;
-    return { program, path, confinement: confined, dropsRights, unbuffered: false };
+    return { program, path, confinement: confined, dropsRights };
   }
   throw new UserError(`${names.join(' or ')} is needed for capturing, and is not installed`, {
     code: 'unavailable',
@@ -249,13 +239,6 @@ async function findConfinement(isRoot: boolean): Promise<readonly string[]> {
     () => [command, ...args],
     () => [],
   );
-}
-
-/** Whether it has a handler for SIGUSR2, by which tcpdump writes what it has (since 4.99); the others would be ended by it. */
-async function canFlush(child: Child): Promise<boolean> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'latin1').catch(() => '');
-  const mask = status.match(/^SigCgt:\s*([0-9a-f]+)$/m)?.[1];
-  return mask !== undefined && (BigInt(`0x${mask}`) & SIGUSR2_BIT) !== 0n;
 }
 
 async function exists(path: string): Promise<boolean> {
