@@ -6,18 +6,22 @@ import {
   ANSWER_WORDS,
   COUNTER,
   createTape,
+  FILL,
   FROM_CLIENT,
   FROM_PRIMARY,
   LEAVING,
+  unreadBytes,
   viewTape,
 } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { TapeReader } from '../observe/tape-reader.ts';
+import type { TapeEvents } from '../observe/tape-reader.ts';
 import { createTapeTrack, forgetTape, TapeWriter } from './tape-writer.ts';
 import type { TapeTrack } from './tape-writer.ts';
 
 const RING = 256 * 1024;
 const GIB = 2 ** 30;
+const NOBODY: TapeEvents = { open() {}, data() {}, gap() {}, end() {}, close() {}, leave() {} };
 /** Three of these leave less room than a fourth needs, at a fill that does not leave out every connection. */
 const LOST = 65_000;
 const NOTE = {
@@ -191,4 +195,33 @@ test('with an observer that hangs, every connection is left out long before the 
   }
   assert.deepEqual([count('leftOut'), count('droppedBytes')], [64, 0]);
   assert.ok(tracks.every(({ taped }) => !taped));
+});
+
+test('connections that are spared are left out after all others, and still before the tape is full', () => {
+  const { writer, reader, views, count } = setUp(64);
+  const tracks = Array.from({ length: 64 }, (_, slot) => {
+    const track = createTapeTrack(slot + 1, slot, () => NOTE);
+    writer.open(track, 0);
+    if (slot % 2 === 1) reader.spare(slot, track.id);
+    return track;
+  });
+  const left = (spared: boolean) =>
+    tracks.filter(({ taped, slot }) => !taped && (slot % 2 === 1) === spared).length;
+  const chunk = new Uint8Array(1000);
+  const fill = () => unreadBytes(views.control) / RING;
+  for (let i = 0; i < 1000; i++) {
+    for (const track of tracks) {
+      writer.data(track, (i & 1) as Direction, chunk, 0);
+      if (fill() < FILL.leaveLast[0]) assert.equal(left(true), 0);
+    }
+  }
+  assert.deepEqual([left(false), left(true), count('droppedBytes')], [32, 32, 0]);
+  assert.ok(fill() > FILL.leaveLast[0]);
+  while (reader.read(NOBODY, RING));
+  for (const direction of [FROM_PRIMARY, FROM_CLIENT] as const)
+    for (const track of tracks) writer.data(track, direction, chunk, 0);
+  assert.ok(
+    tracks.every(({ taped }) => taped),
+    'all are taken in again',
+  );
 });
