@@ -23,7 +23,7 @@ test('a filter is one argument, and none of it an option', () => {
   const filter = '-w /etc/passwd; $(id)';
   assert.equal(
     commandOf({ ...SETTINGS, filter }, TCPDUMP).join('|'),
-    `/usr/bin/tcpdump|-i|eth1|-s|65535|-w|-|-n|-B|32768|-Z|nobody|--|${filter}`,
+    `/usr/bin/tcpdump|-i|eth1|-s|65535|-w|-|-n|-B|32768|-U|-Z|nobody|--|${filter}`,
   );
   assert.equal(
     commandOf({ ...SETTINGS, filter }, { ...TCPDUMP, program: 'dumpcap', path: '/usr/bin/dumpcap' }).join(
