@@ -13,15 +13,22 @@ async function reflectionOf(understudy: Understudy): Promise<ReflectionStatus | 
   return (await understudy.policy()).reflection;
 }
 
+/**
+ * Calls until so many calls are compared; observers learn a moment later than main what a server has told, and what they
+ * compare before that does not count. Resolves with the findings, each of which has to be in every pair.
+ */
 async function callAndCompare(understudy: Understudy): Promise<readonly string[]> {
   using client = openGrpcClient(await understudy.port());
-  for (let i = 0; i < CALLS; i++) equal((await client.call('Get', ['order'])).code, 0);
-  return eventually('every call is compared', async () => {
+  return eventually('calls are compared', async () => {
+    equal((await client.call('Get', ['order'])).code, 0);
     const [judged] = (await verdictOf(understudy)).mirrors;
-    return (
-      judged?.pairs.compared === CALLS &&
-      judged.findings.map(({ route, kind, path, mirrorOnly }) => `${route} ${kind} ${path} ${mirrorOnly}`)
+    const compared = judged?.pairs.compared ?? 0;
+    if (judged === undefined || compared < CALLS) return false;
+    deepEqual(
+      judged.findings.map(({ mirrorOnly }) => mirrorOnly),
+      [compared],
     );
+    return judged.findings.map(({ route, kind, path }) => `${route} ${kind} ${path}`);
   });
 }
 
@@ -36,7 +43,7 @@ test('two versions that differ in a field: what the primary tells of itself give
     'the primary has told',
     async () => (await reflectionOf(understudy))?.state === 'answered',
   );
-  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.items[].price ${CALLS}`]);
+  deepEqual(await callAndCompare(understudy), ['POST /shop.Orders/Get value body.items[].price']);
 });
 
 test('a server that does not tell is a warning and a count, and fields go by their numbers', async () => {
@@ -52,7 +59,7 @@ test('a server that does not tell is a warning and a count, and fields go by the
   });
   deepEqual([state, error], ['waiting', 'it has no server reflection']);
   match(await understudy.metrics(), /understudy_reflection_failures_total\{policy="[^"]+"\} [1-9]/);
-  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.#6.#3 ${CALLS}`]);
+  deepEqual(await callAndCompare(understudy), ['POST /shop.Orders/Get value body.#6.#3']);
 });
 
 test('what was compared by numbers is not counted with what is compared by names', async () => {
@@ -62,10 +69,10 @@ test('what was compared by numbers is not counted with what is compared by names
   await using understudy = await startUnderstudy({
     config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror', compare } }),
   });
-  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.#6.#3 ${CALLS}`]);
+  deepEqual(await callAndCompare(understudy), ['POST /shop.Orders/Get value body.#6.#3']);
   const { port } = primary;
   await primary[Symbol.asyncDispose]();
   await using _ = await startGrpcService('same', { reflection: ['v1'], port });
   await eventually('it tells now', async () => (await reflectionOf(understudy))?.state === 'answered');
-  deepEqual(await callAndCompare(understudy), [`POST /shop.Orders/Get value body.items[].price ${CALLS}`]);
+  deepEqual(await callAndCompare(understudy), ['POST /shop.Orders/Get value body.items[].price']);
 });
