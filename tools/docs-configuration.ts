@@ -89,6 +89,10 @@ The quick start needs no file. Its flags stand for this configuration, and go th
 | \`--listen ADDRESS\` | \`listeners[0].listen\`; the listener and the policy are called \`main\` |
 | \`--primary URL\` | one of \`listeners[0].primary.endpoints\`; may be repeated |
 | \`--mirror [NAME=]URL\` | one of \`policies[0].mirrors\`; may be repeated. Without a name: \`mirror\`, \`mirror-2\` … |
+| \`--capture SOURCE\` | one of \`captures\`, which are called \`capture\`, \`capture-2\` …; may be repeated. \`-\`, and what has a slash or ends in .pcap, .pcapng, .cap, .dmp, .trace or .gz, is a file; \`vxlan://\`, \`geneve://\` and \`pcap-over-ip://\` are what they say; anything else is an interface |
+| \`--capture-filter BPF\`, \`--namespace NAME\` | \`filter\` and \`namespace\` of captures of interfaces |
+| \`--server-ports PORTS\`, \`--key-log FILE\` | \`serverPorts\` (with commas) and \`keyLog\` of all captures |
+| \`--capture-output ADDRESS\` | \`captures[0].output\` |
 | \`--control URL\` | \`policies[0].control.url\` |
 | \`--percent N\` | \`policies[0].percent\` |
 | \`--sample-by KEY\` | \`policies[0].sampleBy\` |

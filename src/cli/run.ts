@@ -25,16 +25,17 @@ import { gatherReport, ownVerdicts } from './verdict-source.ts';
 
 export const run: Command = {
   name: 'run',
-  summary: 'Stand in front of a service and copy its requests to mirrors',
-  usage: '(--config FILE | --listen ADDRESS --primary URL [--mirror URL]…) [options]',
+  summary: 'Stand in front of a service, or listen in on its packets, and copy its requests to mirrors',
+  usage:
+    '(--config FILE | --listen ADDRESS --primary URL [--mirror URL]… | --capture SOURCE… [--mirror URL]…) [options]',
   description:
-    'Relays the connections of clients to the primary, byte for byte, and copies the requests that the policies select to the mirrors. Ends at SIGINT or SIGTERM, or when --until says so; open connections may finish, a second signal ends at once. Exits with 0, or by the verdict with --gate or --until verdict.',
+    'Relays the connections of clients to the primary, byte for byte, and copies the requests that the policies select to the mirrors. With --capture it reads packets instead: of an interface, of mirror sessions, or of files, and a run of nothing but files ends with them. Ends at SIGINT or SIGTERM, or when --until says so; open connections may finish, a second signal ends at once. Exits with 0, or by the verdict with --gate or --until verdict.',
   options: [
     ...CONFIG_OPTIONS,
     {
       name: 'until',
       value: 'END',
-      help: 'end by itself: 10000-pairs, 10000-requests, 30m, verdict (every policy passed or failed) or end (of a recording); verdict,30m is whichever comes first',
+      help: 'end by itself: 10000-pairs, 10000-requests, 30m, verdict (every policy passed or failed) or end (of all captures, which ends a run of nothing but files anyway); verdict,30m is whichever comes first',
     },
     { name: 'drain', value: 'TIME', help: 'how long open connections may finish at the end (default 30s)' },
     {
@@ -53,6 +54,20 @@ export const run: Command = {
       what: 'copy every safe request to a new version',
       command:
         'understudy run --listen 127.0.0.1:8080 --primary http://127.0.0.1:3000 --mirror http://127.0.0.1:3001',
+    },
+    {
+      what: 'what is in a capture file: requests, exchanges, and what is missing',
+      command: 'understudy run --capture monday.pcapng --json',
+    },
+    {
+      what: 'copy what passes an interface to a new version, without a live path at all',
+      command:
+        "understudy run --capture eth0 --capture-filter 'tcp port 8080' --mirror http://127.0.0.1:3001",
+    },
+    {
+      what: 'packets from another machine',
+      command:
+        "ssh web1 tcpdump -U -i any -w - 'tcp port 8080' | understudy run --capture - --mirror http://127.0.0.1:3001",
     },
     { what: 'everything from a file', command: 'understudy run --config understudy.yaml' },
     {

@@ -47,6 +47,7 @@ export function topLines(view: TopView, screen: Screen): readonly string[] {
   const head = [
     headLine(view),
     trafficLine(view),
+    ...packetsLine(view),
     ...(trouble === undefined ? [] : [`! ${printable(trouble)}`]),
     '',
     ...mirrors.flatMap(({ policy, mirror, verdict }) => mirrorLines(view, policy, mirror, verdict)),
@@ -180,6 +181,18 @@ function worstFirst(a: Finding, b: Finding): number {
 
 function verdictOf({ verdicts }: TopLook, policy: string, mirror: string): MirrorVerdict | undefined {
   return verdicts.find((one) => one.policy === policy)?.mirrors.find((one) => one.mirror === mirror);
+}
+
+/** Only where there are captures. */
+function packetsLine({ now, before }: TopView): readonly string[] {
+  const { captures, packets, completeness } = now.summary;
+  if ((captures ?? 0) === 0) return [];
+  const { lost, missingBytes, faults } = packets;
+  return [
+    `${perSecond(now, before, ({ summary }) => summary.packets.seen)} packets/s · ${countText(lost)} lost · ` +
+      `${countText(missingBytes)} bytes missing · ${countText(faults)} damaged · ` +
+      `${countText(completeness.cut)} exchanges incomplete, ${countText(completeness.guessed)} guessed`,
+  ];
 }
 
 /** How fast a count grows; an instance that was started anew counts from zero. */

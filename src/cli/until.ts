@@ -4,7 +4,7 @@ import { UserError } from '../kit/errors.ts';
 
 /** When a run ends by itself. */
 export type Until =
-  /** When nothing more can come, which a listener never says of itself. */
+  /** When nothing more can come: every tap is a capture that is over. A listener never says so of itself. */
   | { readonly kind: 'end' }
   | { readonly kind: 'pairs'; readonly count: number }
   | { readonly kind: 'requests'; readonly count: number }

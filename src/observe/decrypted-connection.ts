@@ -8,9 +8,12 @@ import type { FollowedConnection } from './followed-connection.ts';
 import type { TapObserver } from './tap-observer.ts';
 
 /** Whom a connection tells what became of it. */
+/** Who reads what was decrypted: an observer, or what stands before it. */
+export type PlaintextReader = Pick<TapObserver, 'follow' | 'data' | 'gap' | 'end' | 'close' | 'leave'>;
+
 export interface DecryptedConnectionHost {
   readonly tap: string;
-  readonly observer: TapObserver;
+  readonly plaintext: PlaintextReader;
   onDecrypted(connection: DecryptedConnection): void;
   onLost(): void;
   onOpaque(connection: DecryptedConnection, reason: TlsOpaqueReason): void;
@@ -75,13 +78,13 @@ export class DecryptedConnection implements FollowedConnection, TlsEvents {
   data(direction: Direction, chunk: Uint8Array, micros: number): void {
     if (!this.#followed) {
       this.#followed = true;
-      this.#host.observer.follow(this, this.#midstream);
+      this.#host.plaintext.follow(this, this.#midstream);
     }
-    this.#host.observer.data(this.id, direction, chunk, micros);
+    this.#host.plaintext.data(this.id, direction, chunk, micros);
   }
 
   gap(direction: Direction, bytes: number, micros: number): void {
-    if (this.#followed) this.#host.observer.gap(this.id, direction, bytes, true, micros);
+    if (this.#followed) this.#host.plaintext.gap(this.id, direction, bytes, true, micros);
     else this.#midstream = true;
   }
 
@@ -92,11 +95,11 @@ export class DecryptedConnection implements FollowedConnection, TlsEvents {
   }
 
   end(direction: Direction, micros: number): void {
-    if (this.#followed) this.#host.observer.end(this.id, direction, micros);
+    if (this.#followed) this.#host.plaintext.end(this.id, direction, micros);
   }
 
   close(failed: Direction | undefined): void {
-    if (this.#followed) this.#host.observer.close(this.id, failed);
+    if (this.#followed) this.#host.plaintext.close(this.id, failed);
     this.#host.onOver(this);
   }
 
@@ -111,7 +114,7 @@ export class DecryptedConnection implements FollowedConnection, TlsEvents {
   }
 
   #leave(): void {
-    if (this.#followed) this.#host.observer.leave(this.id);
+    if (this.#followed) this.#host.plaintext.leave(this.id);
     this.#followed = false;
   }
 }

@@ -10,7 +10,7 @@ import { isRecordHead, RECORD } from '../wire/tls/record.ts';
 import { serverNameOf } from '../wire/tls/server-name.ts';
 import { CapturedEvents } from './captured-connection.ts';
 import { DecryptedConnection } from './decrypted-connection.ts';
-import type { DecryptedConnectionHost } from './decrypted-connection.ts';
+import type { DecryptedConnectionHost, PlaintextReader } from './decrypted-connection.ts';
 import type { TapObserver } from './tap-observer.ts';
 
 /** What decryption may hold. Times are of packets, not of the clock. */
@@ -52,6 +52,8 @@ export interface TlsCounts {
 export interface DecryptingOptions {
   readonly tap: string;
   readonly observer: TapObserver;
+  /** Who reads what was decrypted; the observer by default. */
+  readonly plaintext?: PlaintextReader;
   /** What comes to it later is used too. */
   readonly keyLog: KeyLog;
   readonly limits?: Partial<TlsLimits>;
@@ -81,7 +83,7 @@ const CLOCK_BACK_MICROS = 60e6;
  */
 export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
   readonly tap: string;
-  readonly observer: TapObserver;
+  readonly plaintext: PlaintextReader;
   readonly counts: TlsCounts = {
     connections: 0,
     decrypted: { tls12: 0, tls13: 0 },
@@ -110,7 +112,7 @@ export class DecryptingEvents implements TcpEvents, DecryptedConnectionHost {
 
   constructor(options: DecryptingOptions) {
     this.tap = options.tap;
-    this.observer = options.observer;
+    this.plaintext = options.plaintext ?? options.observer;
     this.#keyLog = options.keyLog;
     this.#giveUp = options.giveUp;
     this.#limits = { ...TLS_LIMITS, ...options.limits };

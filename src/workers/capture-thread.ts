@@ -1,6 +1,7 @@
 import { createCaptureSource } from '../capture/create-source.ts';
 import type { CaptureSink, CaptureSource } from '../capture/source.ts';
 import type { Logger } from '../kit/log.ts';
+import { addressText } from '../model/address.ts';
 import type { CaptureSourceSettings } from '../model/capture.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { DecryptingEvents } from '../observe/decrypting-events.ts';
@@ -11,6 +12,7 @@ import type { CaptureFault, CapturedFrame } from '../wire/pcap/frame.ts';
 import { TcpReassembler } from '../wire/tcp/reassembler.ts';
 import { KeyLog, KeyLogReader } from '../wire/tls/key-log.ts';
 import { tlsCountsOf } from './capture-counts.ts';
+import { CaptureOutput } from './capture-output.ts';
 import { KeyLogFile } from './key-log-file.ts';
 import type { BreakerChange, CaptureReport, CaptureWorkerData } from './messages.ts';
 import { ObserverThread } from './observer-thread.ts';
@@ -43,6 +45,7 @@ export class CaptureThread implements CaptureSink {
   readonly #tls: DecryptingEvents;
   readonly #keyLog = new KeyLog();
   readonly #keyLogFile: KeyLogFile | undefined;
+  readonly #output: CaptureOutput | undefined;
   readonly #fileFaults: Record<CaptureFault, number> = zeroCounts(CAPTURE_FAULTS);
   readonly #pacing = new Pacing(Infinity, PATIENCE_MS);
   #waiting: NodeJS.Timeout | undefined;
@@ -57,10 +60,13 @@ export class CaptureThread implements CaptureSink {
       answers: { skip: () => {}, giveUp: (_slot, id) => this.#tcp.giveUp(id), spare: () => {} },
       onBreaker: options.onBreaker,
     });
+    this.#output =
+      capture.output === undefined ? undefined : new CaptureOutput(capture.output, this.thread.observer);
     const giveUp = (id: number): void => this.#tcp.giveUp(id);
     this.#tls = new DecryptingEvents({
       tap: data.tap,
       observer: this.thread.observer,
+      plaintext: this.#output ?? this.thread.observer,
       keyLog: this.#keyLog,
       giveUp,
     });
@@ -83,6 +89,9 @@ export class CaptureThread implements CaptureSink {
   /** @throws UserError when the source cannot be had */
   async start(): Promise<void> {
     await this.#keyLogFile?.start();
+    const address = await this.#output?.start();
+    if (address !== undefined)
+      this.#options.log.info('packets are given out as pcap-over-IP', { address: addressText(address) });
     await this.source.start(this);
   }
 
@@ -107,14 +116,17 @@ export class CaptureThread implements CaptureSink {
   }
 
   frame(frame: CapturedFrame): void {
+    this.#output?.frame(frame);
     if (this.#packets.frame(frame)) this.#tcp.push(this.#packets.packet);
   }
 
   vxlan(datagram: Uint8Array, micros: number): void {
+    this.#output?.vxlan(datagram, micros);
     if (this.#packets.vxlan(datagram, micros)) this.#tcp.push(this.#packets.packet);
   }
 
   geneve(datagram: Uint8Array, micros: number): void {
+    this.#output?.geneve(datagram, micros);
     if (this.#packets.geneve(datagram, micros)) this.#tcp.push(this.#packets.packet);
   }
 
@@ -164,6 +176,7 @@ export class CaptureThread implements CaptureSink {
     this.#tls.finish();
     await this.thread.finish();
     await this.#keyLogFile?.[Symbol.asyncDispose]();
+    await this.#output?.[Symbol.asyncDispose]();
   }
 }
 
