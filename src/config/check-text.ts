@@ -115,9 +115,11 @@ function reasonText(reason: NotMirroredReason, policy: Policy): string {
     case 'not_sampled':
       return ' (not in its share)';
     case 'unsafe_method':
-      return ' (writes: hold copies only GET, HEAD, OPTIONS and TRACE, and calls whose descriptor says NO_SIDE_EFFECTS)';
+      return ` (writes: hold copies only GET, HEAD, OPTIONS and TRACE, and calls whose descriptor says NO_SIDE_EFFECTS${policy.compare.protobuf.reflection === undefined ? '' : ', which a server is asked for'})`;
     case 'body_too_large':
       return ` (limits.bodyBytes is ${formatSize(policy.limits.bodyBytes)})`;
+    case 'redaction_failed':
+      return ' (redact.jsonFields: without compare.protobuf nobody knows which fields of its messages these are)';
     case 'upgrade':
       return ' (it opens a tunnel)';
     default:

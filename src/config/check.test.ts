@@ -78,6 +78,16 @@ const cases: readonly (readonly [WrittenRequest, policy: string, CheckOutcome])[
     { kind: 'not_copied', reason: 'body_too_large' },
   ],
   [
+    { request: 'POST /api/v1/Get', headers: ['content-type: application/grpc'] },
+    'v2',
+    { kind: 'not_copied', reason: 'redaction_failed' },
+  ],
+  [
+    { request: 'POST /api/v1/Get', headers: ['content-type: application/grpc+json'] },
+    'v2',
+    { kind: 'copied' },
+  ],
+  [
     { request: 'GET /api/v1', headers: ['upgrade: WebSocket'] },
     'v2',
     { kind: 'not_copied', reason: 'upgrade' },
@@ -179,8 +189,5 @@ for (const [written, where] of [
 }
 
 test('refuses a listener that is not there', () => {
-  assert.throws(
-    () => checkRequest(settings, parseCheckRequest({ request: '/', tap: 'x' })),
-    /no tap "x"/,
-  );
+  assert.throws(() => checkRequest(settings, parseCheckRequest({ request: '/', tap: 'x' })), /no tap "x"/);
 });

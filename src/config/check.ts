@@ -2,6 +2,7 @@ import { UserError } from '../kit/errors.ts';
 import type { Connection, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import { explain } from '../model/match-explain.ts';
 import type { Explanation } from '../model/match-explain.ts';
+import { rpcOf } from '../model/rpc.ts';
 import { safeRequest } from '../model/method.ts';
 import type { MirrorSettings, Policy } from '../model/policy.ts';
 import { sampleKey, samplePlace } from '../model/sample.ts';
@@ -131,7 +132,18 @@ function decide(
   const safeCalls = new Set(policy.compare.protobuf.safeMethods);
   if (policy.writes === 'hold' && !safeRequest(head, safeCalls)) return notCopied('unsafe_method');
   if (bodyBytes > policy.limits.bodyBytes) return notCopied('body_too_large');
+  if (isUnknownCall(policy, head)) return notCopied('redaction_failed');
   return place === undefined && share < 1 ? { kind: 'by_chance', share } : { kind: 'copied' };
+}
+
+/** Whether a call's messages have fields to redact that nothing has told the names of, nor will. */
+function isUnknownCall({ rewrite, compare }: Policy, head: RequestHead): boolean {
+  const { jsonFields, unknownMessages } = rewrite.redact;
+  const { descriptors, reflection } = compare.protobuf;
+  if (jsonFields.length === 0 || unknownMessages === 'copy') return false;
+  if (descriptors !== undefined || reflection !== undefined) return false;
+  const rpc = rpcOf(head.header('content-type') ?? '');
+  return rpc !== undefined && rpc.codec !== 'json';
 }
 
 function notCopied(reason: NotMirroredReason): CheckOutcome {
