@@ -143,6 +143,8 @@ test('types are known by method and by name, and by nothing without descriptors'
   equal(known?.of('/shop.Orders/None', 'answer', undefined), undefined);
   equal(createMessageRedaction(DEFAULT_COMPARE, ['id']), undefined);
   equal(createMessageRedaction(COMPARE, []), undefined);
+  const broken = { ...COMPARE, protobuf: { ...PROTOBUF, descriptors: 'AAAA' } };
+  equal(createMessageRedaction(broken, ['id'])?.of('/shop.Orders/Get', 'answer', undefined), undefined);
 });
 
 test('any bytes are redacted or refused, and no named text is left', () => {

@@ -34,19 +34,33 @@ export function createMessageRedaction(
   if (descriptors === undefined || fields.length === 0) return undefined;
   const nodes = [compileJsonFields(fields)];
   let types: ProtobufTypes | undefined;
+  let read = false;
   /** A large set takes a moment to read, and many policies never meet a message. */
-  const known = (): ProtobufTypes =>
-    (types ??= new (messageTypes().ProtobufTypes)(Buffer.from(descriptors, 'base64')));
+  const known = (): ProtobufTypes | undefined => {
+    if (read) return types;
+    read = true;
+    try {
+      types = new (messageTypes().ProtobufTypes)(Buffer.from(descriptors, 'base64'));
+    } catch {
+      // What cannot be read names no field: nothing of it is let through.
+    }
+    return types;
+  };
   const redactionBy =
     (plan: MessagePlan): RedactMessage =>
     (message) => {
       const budget = { values: limits.values, bytes: limits.decodedBytes };
-      return new Redacting(known().message, budget, limits.depth).message(message, plan, nodes, 0);
+      return new Redacting((name) => known()?.message(name), budget, limits.depth).message(
+        message,
+        plan,
+        nodes,
+        0,
+      );
     };
   return {
     of(path, side, typeName) {
-      const byName = typeName === undefined ? undefined : known().message(typeName);
-      const method = known().methods.get(path);
+      const byName = typeName === undefined ? undefined : known()?.message(typeName);
+      const method = known()?.methods.get(path);
       const plan = byName ?? (side === 'request' ? method?.input : method?.output);
       return plan === undefined ? undefined : redactionBy(plan);
     },
