@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
@@ -28,6 +28,26 @@ socket.connect(Number(process.argv[1]), '127.0.0.1', () => {
   let left = ${FLOODED};
   for (let i = 0; i < ${FLOODED}; i++) socket.send(Buffer.alloc(1000), () => --left === 0 && socket.close());
 });`;
+
+/** Captures in a worker thread, which it ends when something comes on standard input. */
+const OWNER = `
+import { Worker } from 'node:worker_threads';
+const { PROGRAM: program, FILTER: filter } = process.env;
+const code = \`
+  import { parentPort, workerData } from 'node:worker_threads';
+  const { createCaptureSource } = await import(workerData.module);
+  const nothing = () => {};
+  const sink = { frame: nothing, fault: nothing, vxlan: nothing, geneve: nothing, batch: nothing, end: nothing };
+  await createCaptureSource(workerData.settings).start(sink);
+  parentPort.postMessage('captures');
+  parentPort.on('message', nothing);
+\`;
+const settings = { ...${JSON.stringify(SETTINGS)}, program, filter };
+const workerData = { module: ${JSON.stringify(new URL('create-source.ts', import.meta.url).href)}, settings };
+const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(code)), { workerData });
+worker.on('message', console.log);
+process.stdin.on('data', () => worker.terminate());
+`;
 
 async function skipReason(program: string): Promise<string | false> {
   if (!hasRights) return 'capturing needs root';
@@ -109,6 +129,25 @@ for (const program of ['tcpdump', 'dumpcap'] as const) {
       return sink.frames.length > 0;
     });
   });
+
+  for (const way of ['SIGKILL', 'terminate']) {
+    test(`${program} ends with the thread that began it, however that ends: ${way}`, { skip }, async () => {
+      const filter = `udp port 9 and host 10.9.${way.length}.${program.length}`;
+      const owner = spawn(process.execPath, ['--input-type=module', '-e', OWNER], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+        env: { ...process.env, PROGRAM: program, FILTER: filter },
+      });
+      try {
+        await once(owner.stdout, 'data');
+        assert.equal(capturing(filter).length, 1);
+        if (way === 'SIGKILL') owner.kill('SIGKILL');
+        else owner.stdin.write('terminate the worker');
+        await eventually('the end of the program', () => capturing(filter).length === 0);
+      } finally {
+        owner.kill('SIGKILL');
+      }
+    });
+  }
 
   test(`${program} tells what the kernel had no room for`, { skip }, async () => {
     await using target = await listening();
