@@ -12,7 +12,6 @@ import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
 import { openSocket } from './socket.ts';
 import type { MirrorSocket, SocketOpener } from './socket.ts';
-import { countHead } from './stats.ts';
 
 /** What a connection needs of its pool, besides what its copies need. */
 export interface ConnectionOwner {
@@ -220,7 +219,6 @@ export class Connection implements Carrier {
     if (head.status < 200) return;
     this.#answer = head;
     if (this.#firstByteMicros === 0) this.#firstByteMicros = this.#micros;
-    countHead(this.#host.stats, head);
     if (framing.kind === 'length') {
       if (framing.bytes > this.#host.bodyBytesMax) this.#fail('answer_too_large');
     } else if (this.task.unwanted) this.cut();

@@ -24,7 +24,7 @@ import { Rates } from './rates.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { RequestRewriter } from './rewrite.ts';
 import { SessionPool } from './session-pool.ts';
-import { countCall, createMirrorStats } from './stats.ts';
+import { countAnswer, createMirrorStats } from './stats.ts';
 import { WebSockets, webSocketForms } from './web-sockets.ts';
 import type { BreakerState, MirrorStats } from './stats.ts';
 
@@ -384,7 +384,7 @@ export class Mirror implements AsyncDisposable {
 
   #answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
     const nowMs = this.#clock.monotonic();
-    countCall(this.#stats, answer);
+    countAnswer(this.#stats, answer);
     if (reusable && !this.#closed) carrier.free(nowMs);
     else carrier.drop();
     this.#over(task, 'good', { kind: 'answered', answer }, nowMs);

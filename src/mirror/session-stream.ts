@@ -8,8 +8,8 @@ import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
-import type { Session, SessionRider } from './session.ts';
-import { countHead } from './stats.ts';
+import type { SessionRider } from './session-rider.ts';
+import type { Session } from './session.ts';
 
 /** One copy on a session: sends it within the windows, and reads its answer whole. */
 export class SessionStream implements Carrier, SessionRider {
@@ -164,7 +164,6 @@ export class SessionStream implements Carrier, SessionRider {
   #begun(head: Http2ResponseHead, endStream: boolean): void {
     this.#answer = head;
     this.#firstByteMicros = this.#session.micros;
-    countHead(this.#host.stats, head);
     const bodiless = this.#bodiless(head);
     const length = bodiless ? undefined : head.header('content-length');
     if (bodiless) this.#length = 0;

@@ -1,9 +1,9 @@
 import type { Counts } from '../kit/counts.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
-import { callOutcome, httpStatusOf, isCall } from '../model/call-outcome.ts';
+import { callOutcome, httpStatusOf } from '../model/call-outcome.ts';
 import type { CallAnswer } from '../model/call-outcome.ts';
-import type { MirrorFailure, NotMirroredReason, ResponseHead } from '../model/exchange.ts';
+import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
 import { GRPC_STATUSES } from '../model/rpc-status.ts';
 import type { GrpcStatus } from '../model/rpc-status.ts';
 import { RESPONSE_CLASSES } from '../model/status.ts';
@@ -20,7 +20,7 @@ export interface MirrorStats {
    * by who called it.
    */
   readonly notMirrored: Counts<NotMirroredReason>;
-  /** Final answers, by the class of their status; interim ones are not counted. Calls count when they are over, as `answerStatus` has them. */
+  /** Answers, by the class of their status; of a call it is what `answerStatus` says. */
   readonly responses: Counts<ResponseClass>;
   /** Calls of gRPC, gRPC-Web and Connect streams that were answered, by how they ended. */
   readonly calls: Counts<GrpcStatus>;
@@ -65,14 +65,8 @@ export function createMirrorStats(): CountedMirrorStats {
   };
 }
 
-/** Counts a final answer when its head has come. */
-export function countHead({ responses }: CountedMirrorStats, head: ResponseHead): void {
-  if (!isCall(head)) responses[responseClass(head.status)]++;
-}
-
-/** Counts a call when it is over: only then is it known how it ended. */
-export function countCall({ responses, calls }: CountedMirrorStats, answer: CallAnswer): void {
-  if (!isCall(answer.head)) return;
+/** Counts an answer when it is over: only then is it known how a call ended. */
+export function countAnswer({ responses, calls }: CountedMirrorStats, answer: CallAnswer): void {
   const outcome = callOutcome(answer);
   if (outcome !== undefined) calls[outcome]++;
   responses[responseClass(outcome === undefined ? answer.head.status : httpStatusOf(outcome))]++;

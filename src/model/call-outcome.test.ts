@@ -1,6 +1,6 @@
 import { equal } from 'node:assert/strict';
 import { test } from 'node:test';
-import { answerStatus, callOutcome, isCall } from './call-outcome.ts';
+import { answerStatus, callOutcome } from './call-outcome.ts';
 import type { CallAnswer } from './call-outcome.ts';
 
 type Fields = Readonly<Record<string, string>>;
@@ -70,6 +70,7 @@ const CASES: readonly (readonly [
     200,
   ],
   ['of the proxy before it', answer('application/grpc', {}, {}, 503), undefined, 503],
+  ['of another type', answer('application/grpcfoo'), undefined, 200],
   ['of plain HTTP', answer('application/json', { 'grpc-status': '14' }), undefined, 200],
   [
     'a length that goes beyond the body',
@@ -85,9 +86,3 @@ for (const [what, given, outcome, http] of CASES) {
     equal(answerStatus(given), http);
   });
 }
-
-test('whose answer is that to a call is known from its head', () => {
-  equal(isCall(answer('application/grpc-web+proto').head), true);
-  equal(isCall(answer('application/grpcfoo').head), false);
-  equal(isCall(answer('application/grpc', {}, {}, 503).head), false);
-});

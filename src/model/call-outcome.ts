@@ -48,11 +48,6 @@ const END_FLAGS: Readonly<Record<RpcProtocol, number>> = {
 };
 const PREFIX_BYTES = 5;
 
-/** Whether an answer is that to a call of gRPC, gRPC-Web or a Connect stream, whose HTTP status says nothing. */
-export function isCall(head: ResponseHead): boolean {
-  return head.status === 200 && protocolOf(head) !== undefined;
-}
-
 /**
  * How a call has ended, wherever its protocol says so. A whole answer that does not say, or says what nobody knows, counts
  * as UNKNOWN, as clients take it.
