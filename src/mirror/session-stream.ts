@@ -8,8 +8,7 @@ import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
-import type { SessionRider } from './session-rider.ts';
-import type { Session } from './session.ts';
+import type { Session, SessionRider } from './session.ts';
 
 /** One copy on a session: sends it within the windows, and reads its answer whole. */
 export class SessionStream implements Carrier, SessionRider {
