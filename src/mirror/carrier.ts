@@ -56,8 +56,17 @@ export interface CarrierHost {
   answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void;
   /** A copy failed. `healthy`: which says nothing against the mirror. */
   failed(task: CopyTask, failure: MirrorFailure, healthy?: boolean): void;
+  /** What was to carry a copy takes it no more, and nothing of it has been sent: it goes elsewhere. */
+  displaced(task: CopyTask): void;
   /** There are more or fewer connections. */
   resized(): void;
+}
+
+/** Puts a copy of which nothing has been sent on another carrier. */
+export function moveTo(carrier: Carrier, task: CopyTask): void {
+  task.connection = carrier;
+  carrier.begin(task);
+  carrier.flush();
 }
 
 /** Share of `bufferBytesMax` past which answers that are far longer than the live ones are given up. */

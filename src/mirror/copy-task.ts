@@ -53,6 +53,8 @@ export class CopyTask implements Copy {
   enoughBytes: number;
   /** Whether bytes have gone out. */
   sent = false;
+  /** Its first session took no more before it could be sent. */
+  moved = false;
   /** The live request is whole. */
   ended: boolean;
   /** What the head is written in. */

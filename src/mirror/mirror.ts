@@ -9,6 +9,7 @@ import { createBodyRedaction, queryMessage } from './body-redaction.ts';
 import type { BodyRedaction } from './body-redaction.ts';
 import { Breaker } from './breaker.ts';
 import type { BreakerResult } from './breaker.ts';
+import { moveTo } from './carrier.ts';
 import type { Carrier, CarrierHost, CarrierPool, CopyProtocol } from './carrier.ts';
 import { CopyTask } from './copy-task.ts';
 import type { CopyHost } from './copy-task.ts';
@@ -142,6 +143,7 @@ export class Mirror implements AsyncDisposable {
       trailerBlock: (trailers) => this.#rewriter.trailerBlock(trailers),
       answered: (carrier, task, answer, reusable) => this.#answered(carrier, task, answer, reusable),
       failed: (task, failure, healthy) => this.#failed(task, failure, healthy),
+      displaced: (task) => moveTo(this.#pool.take(), task),
       resized: () => {
         this.#stats.openConnections = this.#pool.size;
       },

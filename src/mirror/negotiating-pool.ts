@@ -1,4 +1,5 @@
 import type { MirrorFailure } from '../model/exchange.ts';
+import { moveTo } from './carrier.ts';
 import type { Carrier, CarrierHost, CarrierPool, CopyProtocol, Guest } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import { ConnectionPool } from './pool.ts';
@@ -115,7 +116,7 @@ export class NegotiatingPool implements CarrierPool {
       other.destroy();
     }
     for (const guest of guests) guest?.session(session);
-    for (const task of tasks) move(task, session.hasRoom ? session.take() : this.take());
+    for (const task of tasks) moveTo(session.hasRoom ? session.take() : this.take(), task);
   }
 
   #toConnection(dial: Dial): void {
@@ -130,21 +131,15 @@ export class NegotiatingPool implements CarrierPool {
     const connection = this.#connections.adopt(dial.handOver);
     dial.begin();
     const [first, ...others] = dial.leave();
-    if (first !== undefined) move(first, connection);
+    if (first !== undefined) moveTo(connection, first);
     else connection.free(this.#host.nowMs());
-    for (const task of others) move(task, this.take());
+    for (const task of others) moveTo(this.take(), task);
   }
 
   #gone(dial: Dial): void {
     this.#dials.delete(dial);
     if (this.#dials.size === 0) this.#onEmpty?.();
   }
-}
-
-function move(task: CopyTask, carrier: Carrier): void {
-  task.connection = carrier;
-  carrier.begin(task);
-  carrier.flush();
 }
 
 interface DialEvents {

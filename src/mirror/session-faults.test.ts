@@ -246,7 +246,8 @@ for (const [what, failure, accepted] of NEVER_OPEN) {
     equal(wordOf(outcome), failure);
     equal(outcome.kind === 'failed' && outcome.sent, false);
     equal(server.frames(0).filter(({ type }) => type === FRAME.headers).length, 0);
-    equal(mirror.stats.mirrored, 0);
+    // One that goes away is given a second chance, and no third.
+    deepEqual([mirror.stats.mirrored, mirror.stats.connects], [0, what === 'goes away at once' ? 2 : 1]);
   });
 }
 
@@ -325,6 +326,31 @@ test('an answer without end is cut off at the limit, and its session goes on', a
   equal(bodyOf(await copyOf(mirror, GET)), 'ok');
   equal(mirror.stats.connects, 1);
   equal(mirror.stats.bufferedBytes, 0);
+});
+
+test('what waited when its session went away is sent on the next one, whole', async () => {
+  const one = encodeSettings([[SETTING.maxConcurrentStreams, 1]]);
+  await using server = await openFrameServer({
+    accepted: (socket) => void socket.write(one),
+    frame(socket, { type, stream }, index) {
+      if (type === FRAME.headers && index > 0) socket.write(encodeHeaders(stream, STATUS_200, true));
+    },
+  });
+  await using mirror = open(server);
+  // Both before the server has said that it takes one at a time.
+  beginCopy(mirror, GET);
+  const moved = beginCopy(mirror, 'POST /moved HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello');
+  await until(() => server.frames(0).some(({ type }) => type === FRAME.headers));
+  equal(mirror.stats.connects, 1);
+  server.sockets[0]?.write(goAway(1));
+  equal(wordOf(await moved.outcome), '200');
+  const [first, second] = [server.frames(0), server.frames(1)];
+  equal(first.filter(({ type }) => type === FRAME.headers).length, 1);
+  deepEqual(
+    second.filter(({ type }) => type === FRAME.data).map(({ payload }) => payload),
+    ['hello'],
+  );
+  deepEqual([mirror.stats.mirrored, mirror.stats.connects, mirror.stats.failures.closed], [2, 2, 0]);
 });
 
 test('streams under way are answered after GOAWAY, those it does not know fail, and the next go elsewhere', async () => {

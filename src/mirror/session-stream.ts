@@ -8,7 +8,8 @@ import type { Carrier, CarrierHost } from './carrier.ts';
 import type { CopyTask } from './copy-task.ts';
 import type { Field } from './field-rules.ts';
 import { Pieces } from './pieces.ts';
-import type { Session, SessionRider } from './session.ts';
+import type { SessionRider } from './session-rider.ts';
+import type { Session } from './session.ts';
 
 /** One copy on a session: sends it within the windows, and reads its answer whole. */
 export class SessionStream implements Carrier, SessionRider {
@@ -76,6 +77,18 @@ export class SessionStream implements Carrier, SessionRider {
     const silent = this.#session.reads === this.#reads && this.#host.nowMs() >= task.deadlineMs;
     if (silent) this.#session.retire();
     this.#leave(true);
+  }
+
+  move(healthy: boolean): void {
+    const { task } = this;
+    if (task === undefined) return;
+    if (task.moved) {
+      this.fail('closed', healthy);
+      return;
+    }
+    task.moved = true;
+    this.#leave(false);
+    this.#host.displaced(task);
   }
 
   fail(failure: MirrorFailure, healthy = false): void {

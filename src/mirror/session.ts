@@ -14,6 +14,8 @@ import type { CarrierHost } from './carrier.ts';
 import type { Field } from './field-rules.ts';
 import { FrameWriter, uint32 } from './frame-writer.ts';
 import { NO_TABLE } from './header-block.ts';
+import { Inflow, RECEIVE_WINDOW } from './inflow.ts';
+import type { SessionRider } from './session-rider.ts';
 import { SessionStream } from './session-stream.ts';
 import { openSocket } from './socket.ts';
 import type { MirrorSocket, SocketOpener } from './socket.ts';
@@ -25,44 +27,12 @@ export interface SessionOwner {
   closed(session: Session): void;
 }
 
-/** What a session carries on a stream of its own. */
-export interface SessionRider {
-  /** 0: nothing has been sent. */
-  id: number;
-  /** Octets of content that the mirror takes of this stream; negative when it has thought better of it (RFC 9113 §6.9.2). */
-  window: number;
-  /** Sends what there is, as far as the mirror takes it. */
-  flush(): void;
-  /** A header block: the head, an interim one, or trailers. Undefined: longer than we read. */
-  headers(fields: readonly Field[] | undefined, endStream: boolean): void;
-  data(chunk: Uint8Array): void;
-  end(): void;
-  /** The session cannot carry it to its end. `healthy`: which says nothing against the mirror. */
-  fail(failure: MirrorFailure, healthy?: boolean): void;
-}
-
 /** A session without a copy is kept this long: servers that end idle ones sooner say so with GOAWAY. */
 const IDLE_MS = 15_000;
 /** Copies that are put on a session before the mirror has said how many it takes: what RFC 9113 §6.5.2 asks of it. */
 const STREAMS_FIRST = 100;
-/**
- * What the mirror may send ahead, on a stream and in all, octets. What comes is read at once, and either kept within the
- * policy's limits or dropped with its copy: a smaller window would only slow answers down.
- */
-const RECEIVE_WINDOW = 2 ** 30;
-/** Content that the mirror gets leave for again in one go. */
-const REPLENISH_BYTES = 2 ** 24;
-/**
- * Octets that are no content after which a session takes no more copies: padding counts against the window (RFC 9113
- * §6.1) and is not given back, so that a session that has had this much could come to a halt.
- */
-const OVERHEAD_MAX_BYTES = RECEIVE_WINDOW / 2;
-/** Content that may still come for each copy that was given up. */
-const STRAY_BYTES = 4 * 1024 * 1024;
 /** Acknowledgements that may wait for a mirror that does not read them. */
 const UNREAD_CONTROL_BYTES = 64 * 1024;
-/** What a header block of a stream that is over counts as stray content. */
-const STRAY_BLOCK_BYTES = 1024;
 const MAX_WINDOW = 2 ** 31 - 1;
 const CALM_MS = 1_000;
 
@@ -90,6 +60,7 @@ export class Session implements Http2Events {
   readonly #socket: MirrorSocket;
   readonly #decoder = new FrameDecoder(this);
   readonly #writer: FrameWriter;
+  readonly #inflow = new Inflow();
   /** Under way. */
   readonly #streams = new StreamTable<SessionRider>();
   /** Copies on it, also those that have not begun to send. */
@@ -110,10 +81,6 @@ export class Session implements Http2Events {
   /** Streams that the mirror takes at once; undefined: it has not said. */
   #peerStreams: number | undefined = undefined;
   #peerWindow = 65_535;
-  #contentBytes = 0;
-  #overheadBytes = 0;
-  #unreplenishedBytes = 0;
-  #strayBytes = 0;
   /** The mirror has answered something. */
   #served = false;
   #calmedMs = 0;
@@ -247,7 +214,7 @@ export class Session implements Http2Events {
     else this.#streams.delete(stream);
     if (this.#socket.destroyed) return;
     if (reset && stream.id !== 0) {
-      this.#strayBytes += STRAY_BYTES;
+      this.#inflow.expectStray();
       this.#control(FRAME.resetStream, 0, stream.id, uint32(ERROR_CODE.cancel));
     }
     if (this.#waiting.size > 0) this.#startWaiting();
@@ -258,16 +225,15 @@ export class Session implements Http2Events {
 
   headers(id: number, fields: readonly Field[] | undefined, endStream: boolean): void {
     const stream = this.#streamOf(id);
-    if (stream === undefined) return this.#stray(STRAY_BLOCK_BYTES);
+    if (stream === undefined) return this.#stray(this.#inflow.stray());
     this.#served = true;
     stream.headers(fields, endStream);
   }
 
   data(id: number, chunk: Uint8Array): void {
-    this.#contentBytes += chunk.length;
-    this.#unreplenishedBytes += chunk.length;
+    this.#inflow.content(chunk.length);
     const stream = this.#streamOf(id);
-    if (stream === undefined) this.#stray(chunk.length);
+    if (stream === undefined) this.#stray(this.#inflow.stray(chunk.length));
     else stream.data(chunk);
   }
 
@@ -328,7 +294,7 @@ export class Session implements Http2Events {
     this.#retired = true;
     const healthy = code === ERROR_CODE.noError && this.#served;
     this.#refuses = true;
-    for (const stream of this.#waiting) stream.fail('closed', healthy);
+    for (const stream of this.#waiting) stream.move(healthy);
     for (const stream of this.#streams) if (stream.id > lastId) stream.fail('closed', healthy);
     if (this.#size === 0) this.#endSoon();
   }
@@ -353,13 +319,14 @@ export class Session implements Http2Events {
     stats.bytesIn += chunk.length;
     this.reads++;
     this.micros = this.#host.micros();
-    const before = this.#contentBytes;
+    const inflow = this.#inflow;
+    const before = inflow.contentBytes;
     this.#decoder.write(chunk);
-    this.#overheadBytes += chunk.length - (this.#contentBytes - before);
-    if (this.#overheadBytes > OVERHEAD_MAX_BYTES) this.#retired = true;
-    if (this.#unreplenishedBytes < REPLENISH_BYTES || this.#socket.destroyed) return;
-    this.#control(FRAME.windowUpdate, 0, 0, uint32(this.#unreplenishedBytes));
-    this.#unreplenishedBytes = 0;
+    inflow.overhead(chunk.length - (inflow.contentBytes - before));
+    if (inflow.spoilt) this.#retired = true;
+    if (this.#socket.destroyed) return;
+    const leave = inflow.replenish();
+    if (leave > 0) this.#control(FRAME.windowUpdate, 0, 0, uint32(leave));
   }
 
   *#riders(): Iterable<SessionRider> {
@@ -416,9 +383,8 @@ export class Session implements Http2Events {
   }
 
   /** Something came for a copy that is over: of those that were given up, not for ever. */
-  #stray(bytes: number): void {
-    this.#strayBytes -= bytes;
-    if (this.#strayBytes < 0) this.#fail('malformed');
+  #stray(allowed: boolean): void {
+    if (!allowed) this.#fail('malformed');
   }
 
   #drained(): void {

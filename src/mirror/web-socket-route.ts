@@ -33,20 +33,15 @@ export class WebSocketRoute implements WebSocketChannel {
   readonly #events: ChannelEvents;
   /** Undefined while it is not known what the mirror speaks. */
   #channel: WebSocketChannel | undefined = undefined;
-  readonly #callOff: () => void;
+  #callOff: () => void;
+  #moved = false;
   #over = false;
 
   constructor(host: RouteHost, forms: WebSocketForms, events: ChannelEvents) {
     this.#host = host;
     this.#forms = forms;
     this.#events = events;
-    this.#callOff = host.pool.bring({
-      session: (session) => this.#ride(session),
-      connection: (open) => this.#upgrade(open, events),
-      failed: (failure) => {
-        if (!this.#over) events.failed(failure);
-      },
-    });
+    this.#callOff = this.#find();
   }
 
   get ready(): boolean {
@@ -72,9 +67,33 @@ export class WebSocketRoute implements WebSocketChannel {
     this.#events.closed();
   }
 
+  #find(): () => void {
+    return this.#host.pool.bring({
+      session: (session) => this.#ride(session),
+      connection: (open) => this.#upgrade(open, this.#events),
+      failed: (failure) => {
+        if (!this.#over) this.#events.failed(failure);
+      },
+    });
+  }
+
   #ride(session: Session): void {
     if (this.#over) return;
-    this.#channel = new StreamChannel(session, this.#forms.connect, this.#events, () => this.#declined());
+    this.#channel = new StreamChannel(session, this.#forms.connect, this.#events, {
+      declined: () => this.#declined(),
+      displaced: () => this.#displaced(),
+    });
+  }
+
+  /** Goes to another session, once. */
+  #displaced(): void {
+    this.#channel = undefined;
+    if (this.#moved) {
+      this.#events.failed('closed');
+      return;
+    }
+    this.#moved = true;
+    this.#callOff = this.#find();
   }
 
   /** The mirror speaks HTTP/2, and takes no WebSockets over it. */

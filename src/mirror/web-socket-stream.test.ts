@@ -226,6 +226,22 @@ test('ends of all kinds', async () => {
   }
 });
 
+test('one that waited when its session went away goes to the next one', async () => {
+  await using run = await open({ settings: { enableConnectProtocol: true, maxConcurrentStreams: 1 } });
+  // Both before the server has said that it takes one at a time.
+  const [first, second] = [begin(run.mirror), begin(run.mirror)];
+  await until(() => run.mirror.stats.responses['2xx'] === 1);
+  second.say('two');
+  second.close(1);
+  equal(run.server.connections, 1);
+  run.server.sessions[0]?.close();
+  deepEqual(words(await second.outcome), ['text echo two', 'client 1000 after 1']);
+  first.say('one');
+  first.close(1);
+  deepEqual(words(await first.outcome), ['text echo one', 'client 1000 after 1']);
+  equal(run.server.connections, 2);
+});
+
 test('a session that goes away, or never answers', async () => {
   const clock = new ManualClock();
   await using run = await open({ answer: () => {} }, { limits: { timeoutMs: 1_000 }, options: { clock } });

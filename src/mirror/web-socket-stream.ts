@@ -3,8 +3,17 @@ import { DEFAULT_FRAME_BYTES } from '../wire/http2/frame.ts';
 import { Http2ResponseHead } from '../wire/http2/head.ts';
 import { agreedExtensions } from '../wire/websocket/handshake.ts';
 import type { Field } from './field-rules.ts';
-import type { Session, SessionRider } from './session.ts';
+import type { SessionRider } from './session-rider.ts';
+import type { Session } from './session.ts';
 import type { ChannelEvents, WebSocketChannel } from './web-socket-channel.ts';
+
+/** How a channel ends before anything has been sent; nothing else follows. */
+export interface UnsentEvents {
+  /** The mirror takes none. */
+  declined(): void;
+  /** The session takes no more. */
+  displaced(): void;
+}
 
 /** A WebSocket on a stream of an HTTP/2 session, for mirrors that say they take such (RFC 8441). */
 export class StreamChannel implements WebSocketChannel, SessionRider {
@@ -13,7 +22,7 @@ export class StreamChannel implements WebSocketChannel, SessionRider {
   readonly #session: Session;
   readonly #block: string;
   readonly #events: ChannelEvents;
-  readonly #declined: () => void;
+  readonly #unsent: UnsentEvents;
   /** How often something had come when this began. */
   readonly #reads: number;
   #pending: Uint8Array[] = [];
@@ -25,13 +34,12 @@ export class StreamChannel implements WebSocketChannel, SessionRider {
 
   /**
    * @param block the header block of the extended CONNECT
-   * @param declined the mirror takes none, and nothing has been sent; nothing else follows
    */
-  constructor(session: Session, block: string, events: ChannelEvents, declined: () => void) {
+  constructor(session: Session, block: string, events: ChannelEvents, unsent: UnsentEvents) {
     this.#session = session;
     this.#block = block;
     this.#events = events;
-    this.#declined = declined;
+    this.#unsent = unsent;
     this.#reads = session.reads;
     session.join(this);
     process.nextTick(() => this.flush());
@@ -65,7 +73,7 @@ export class StreamChannel implements WebSocketChannel, SessionRider {
       if (!this.#session.takesConnect) {
         this.#over = true;
         this.#session.leave(this, false);
-        this.#declined();
+        this.#unsent.declined();
         return;
       }
       this.#session.submit(this, this.#block, false);
@@ -106,6 +114,13 @@ export class StreamChannel implements WebSocketChannel, SessionRider {
     this.#peerEnded = true;
     if (this.#answered && !this.#opened) this.#events.whole();
     else this.#fail(this.#answered ? 'closed' : 'malformed');
+  }
+
+  move(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#session.leave(this, false);
+    this.#unsent.displaced();
   }
 
   /** The session cannot carry it to its end. */
