@@ -26,6 +26,7 @@ export class CaptureFeed implements CaptureHandler {
   readonly #told = new Map<number, Told>();
   #decoder: CaptureDecoder;
   #target: CaptureHandler = this;
+  #begun = false;
   #section = -1;
   #packetMicros = 0;
   #packetAtMs = 0;
@@ -51,6 +52,7 @@ export class CaptureFeed implements CaptureHandler {
 
   /** Bytes of the capture, in pieces of any size. */
   write(chunk: Uint8Array): void {
+    this.#begun = true;
     this.#decoder.write(chunk);
   }
 
@@ -76,7 +78,9 @@ export class CaptureFeed implements CaptureHandler {
 
   /** Another capture begins, with a head of its own. */
   restart(): void {
-    if (!this.#decoder.broken) this.#decoder.end();
+    // Of which nothing came, that is no capture which was cut.
+    if (this.#begun && !this.#decoder.broken) this.#decoder.end();
+    this.#begun = false;
     this.#complaint = undefined;
     this.#told.clear();
     this.#section = -1;

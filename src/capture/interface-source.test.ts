@@ -6,6 +6,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { CollectingSink } from '../../test/fixtures/collecting-sink.ts';
 import { eventually } from '../../test/fixtures/eventually.ts';
+import { createLogger } from '../kit/log.ts';
 import { findProgram } from './capture-program.ts';
 import type { InterfaceSettings } from './capture-program.ts';
 import { createCaptureSource } from './create-source.ts';
@@ -205,11 +206,16 @@ test('captures all interfaces of a network namespace, and one that comes back', 
     ip(`-n ${namespace} link add v0 type veth peer name v1`);
     ip(`-n ${namespace} link set v0 up`);
     ip(`-n ${namespace} link set v1 up`);
-    await using one = createCaptureSource({ ...SETTINGS, interface: 'v0', namespace, program: 'tcpdump' });
+    let lines = '';
+    const write = (line: string): void => void (lines += line);
+    const log = createLogger({ level: 'warn', format: 'json', terminal: false, colour: false, write });
+    const settings = { ...SETTINGS, interface: 'v0', namespace, program: 'tcpdump' } as const;
+    await using one = createCaptureSource(settings, { log });
     const other = new CollectingSink();
     await one.start(other);
     ip(`-n ${namespace} link del v0`);
-    await eventually('the end of the program', () => one.counts.restarts > 0);
+    await eventually('a program that cannot begin', () => lines.includes('does not begin'));
+    assert.equal(one.counts.restarts, 0);
     ip(`-n ${namespace} link add v0 type veth peer name v1`);
     ip(`-n ${namespace} link set v0 up`);
     ip(`-n ${namespace} link set v1 up`);
@@ -220,6 +226,7 @@ test('captures all interfaces of a network namespace, and one that comes back', 
       ip(`-n ${namespace} link set v1 up`);
       return other.frames.length > before;
     });
+    assert.equal(one.counts.restarts, 1);
   } finally {
     spawnSync('ip', ['netns', 'del', namespace]);
   }

@@ -113,10 +113,11 @@ export class InterfaceSource implements CaptureSource {
   }
 
   async #again(feed: CaptureFeed, launch: Launch): Promise<Session | undefined> {
-    this.counts.restarts++;
     feed.restart();
     try {
-      return await this.#begin(feed, this.#launch ?? launch);
+      const session = await this.#begin(feed, launch);
+      this.counts.restarts++;
+      return session;
     } catch (error) {
       this.#log.warn('the capture program does not begin', {
         source: this.description,

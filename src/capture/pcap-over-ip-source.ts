@@ -81,10 +81,10 @@ export class PcapOverIpSource implements CaptureSource {
       }
       await sleep(backoffMs(failures++, RECONNECT), this.#clock, signal);
       if (signal.aborted) break;
-      this.counts.restarts++;
       feed.restart();
       socket = await this.#connect().catch(() => undefined);
       this.#socket = socket;
+      if (socket !== undefined) this.counts.restarts++;
       if (signal.aborted) socket?.destroy();
     }
     stopIdle();

@@ -31,7 +31,7 @@ export interface CaptureSourceCounts {
   packets: number;
   bytes: number;
   readonly lost: Record<CaptureLoss, number>;
-  /** Times a program or connection was started again. */
+  /** Times another program, connection or file took the place of one that had ended. */
   restarts: number;
 }
 
