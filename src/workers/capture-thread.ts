@@ -68,6 +68,8 @@ export class CaptureThread implements CaptureSink {
       observer: this.thread.observer,
       plaintext: this.#output ?? this.thread.observer,
       keyLog: this.#keyLog,
+      // Secrets within a file come before their packets: without a key log there is nothing to wait for.
+      ...(capture.keyLog === undefined ? { limits: { waitMicros: 0 } } : {}),
       giveUp,
     });
     this.#tcp = new TcpReassembler(this.#tls, {

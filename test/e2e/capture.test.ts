@@ -1,10 +1,20 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, get } from 'node:https';
+import type { Server } from 'node:https';
+import { connect } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { RunResult } from '../../src/cli/run-result.ts';
 import type { CaptureStatus } from '../../src/model/capture-status.ts';
+import { encodePcapHead, encodePcapRecord } from '../../src/wire/pcap/encode.ts';
+import { createAuthority } from '../fixtures/certificates.ts';
+import type { Authority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';
+import { Talk } from '../fixtures/packet-builder.ts';
 import { missingPeers } from '../fixtures/peers.ts';
 import { startPrimary } from '../fixtures/primary.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
@@ -104,6 +114,46 @@ test('a source that cannot be had is refused before anything starts', async () =
   const { code } = await child.ended();
   equal(code, 64);
   match(child.stderr(), /\/nowhere\/x\.pcap/);
+});
+
+test('a request of which bytes are missing is never copied as a whole one', async () => {
+  await using folder = await temporaryFolder();
+  const read: (string | undefined)[] = [];
+  const mirror = createHttpServer((request, response) => {
+    request.on('error', () => {}).resume();
+    request.on('end', () => {
+      read.push(request.url);
+      response.end('ok');
+    });
+  });
+  mirror.listen(0, '127.0.0.1');
+  await once(mirror, 'listening');
+  const { port } = mirror.address() as AddressInfo;
+  const talk = new Talk(40_000);
+  const open = talk.open();
+  const head = talk.ask('POST /cut HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n01234');
+  const lost = talk.ask('56789');
+  const answer = talk.answer('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  const whole = talk.ask('GET /whole HTTP/1.1\r\nHost: a\r\n\r\n');
+  const answered = talk.answer('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  ok(lost.length > 0);
+  writeFileSync(folder.file('hole.pcap'), pcapOf([...open, head, answer, whole, answered]));
+  const { result } = await run(
+    '--capture',
+    folder.file('hole.pcap'),
+    '--mirror',
+    `http://127.0.0.1:${port}`,
+    '--writes',
+    'mirror',
+  );
+  mirror.close();
+  deepEqual(read, ['/whole']);
+  deepEqual(captureOf(result).completeness, { whole: 1, cut: 1, guessed: 0 });
+  equal(captureOf(result).missingBytes['lost'], 5);
+  const copies = result.policies[0]?.mirrors[0];
+  equal(copies?.notMirrored.tape_gap, 1);
+  // The answer to the whole one is compared; nothing is said of the other.
+  equal((copies?.pairs.same ?? 0) + (copies?.pairs.different ?? 0), 1);
 });
 
 test('requests of a file are copied, and only those that are whole', async () => {
@@ -214,3 +264,106 @@ test('a file is not read a second time when its thread fails', async () => {
   equal(slow.state, 'failed');
   match(slow.problem ?? '', /a planted error; it is not read a second time/);
 });
+
+test(
+  'TLS is decrypted with a key log that grows, and given out in the clear',
+  { skip: NO_RIGHTS },
+  async () => {
+    await using folder = await temporaryFolder();
+    using authority = createAuthority();
+    const keyLog = folder.file('keys.log');
+    const server = await startHttps(authority);
+    server.on('keylog', (line: Buffer) => appendFileSync(keyLog, line));
+    const { port } = server.address() as AddressInfo;
+    await using mirror = await startPrimary();
+    const capture = {
+      name: 'port',
+      interface: 'lo',
+      filter: `tcp port ${port}`,
+      keyLog,
+      output: '127.0.0.1:0',
+    };
+    await using understudy = await startUnderstudy({
+      config: {
+        captures: [capture],
+        policies: [{ name: 'copy', mirrors: [{ name: 'v2', url: mirror.url }] }],
+      },
+    });
+    const given = understudy.log().find(({ message }) => /given out/.test(message));
+    const [host, outPort] = String(given?.['address']).split(':');
+    const reader = connect(Number(outPort), host);
+    const packets: Buffer[] = [];
+    reader.on('data', (chunk) => packets.push(Buffer.from(chunk)));
+    await eventually('the head has come', () => Buffer.concat(packets).length >= 24);
+    for (const path of ['/one', '/two']) equal(await ask(port, path), `you asked for ${path}`);
+    await eventually('they are copied', () => mirror.seen.length === 2);
+    deepEqual(
+      mirror.seen.map(({ url }) => url),
+      ['/one', '/two'],
+    );
+    await eventually('it is counted', async () => {
+      const { tls, completeness } = await understudy.capture('port');
+      return tls.decrypted === 2 && completeness.whole === 2;
+    });
+    await eventually('it is given out', () => Buffer.concat(packets).includes('you asked for /two'));
+    ok(Buffer.concat(packets).includes('GET /one HTTP/1.1'));
+    reader.destroy();
+    server.close();
+    server.closeAllConnections();
+  },
+);
+
+test(
+  'TLS without its keys is opaque, and counted by the name that was asked for',
+  { skip: NO_RIGHTS },
+  async () => {
+    using authority = createAuthority();
+    const server = await startHttps(authority);
+    const { port } = server.address() as AddressInfo;
+    const capture = { name: 'port', interface: 'lo', filter: `tcp port ${port}` };
+    await using understudy = await startUnderstudy({ config: { captures: [capture] } });
+    await ask(port, '/');
+    const { tls, unfollowed } = await eventually('it is counted', async () => {
+      const status = await understudy.capture('port');
+      return status.tls.names.length === 0 ? undefined : status;
+    });
+    deepEqual(tls.names, [{ name: 'orders.example', connections: 1 }]);
+    deepEqual([tls.connections, tls.decrypted, tls.opaque['no_keys']], [1, 0, 1]);
+    equal(unfollowed.opaque_tls, 1);
+    server.close();
+    server.closeAllConnections();
+  },
+);
+
+/** Answers with what it was asked for. */
+async function startHttps(authority: Authority): Promise<Server> {
+  authority.issue('orders', { dns: ['orders.example'] });
+  const pem = (name: string): Buffer => readFileSync(join(authority.folder, name));
+  const server = createServer({ cert: pem('orders.crt'), key: pem('orders.key') }, (request, response) =>
+    response.end(`you asked for ${request.url}`),
+  );
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+function ask(port: number, path: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = get({
+      port,
+      path,
+      host: '127.0.0.1',
+      servername: 'orders.example',
+      rejectUnauthorized: false,
+      agent: false,
+    });
+    request.on('error', reject);
+    request.on('response', async (response) => resolve(String(Buffer.concat(await response.toArray()))));
+  });
+}
+
+/** A capture file of Ethernet frames, a millisecond apart. */
+function pcapOf(frames: readonly Uint8Array[]): Uint8Array {
+  const records = frames.map((bytes, at) => encodePcapRecord({ bytes, micros: 1e15 + at * 1000 }));
+  return Buffer.concat([encodePcapHead(1), ...records]);
+}
