@@ -91,7 +91,10 @@ function reflectionSchema(clientTls: z.ZodType<ClientTls>): z.ZodType<Reflection
         'How it is reached over TLS; for `https://` URLs. The primary is reached as the listener says.',
     }),
     files: integer(
-      { description: 'Descriptor files, and services, that are taken; a service with more is not used.' },
+      {
+        description:
+          'Descriptor files, and services, that are taken; the answer of a server with more is not used.',
+      },
       { min: 1, max: 10_000 },
     ).prefault(1000),
     bytes: size(

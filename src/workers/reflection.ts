@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import { ReflectionError } from '../compare/protobuf/reflection.ts';
 import type * as ProtobufDescriptors from '../config/protobuf-descriptors.ts';
 import { backoffMs } from '../kit/backoff.ts';
@@ -6,7 +7,9 @@ import { systemClock } from '../kit/clock.ts';
 import { messageOf } from '../kit/errors.ts';
 import { lateModule } from '../kit/late-module.ts';
 import type { Logger } from '../kit/log.ts';
+import { loadClientPem } from '../live/tls-client.ts';
 import { createOrigin } from '../mirror/origin.ts';
+import type { Origin } from '../mirror/origin.ts';
 import { describedBy } from '../model/compare-settings.ts';
 import type { Descriptors, ReflectionSettings } from '../model/compare-settings.ts';
 import type { Policy } from '../model/policy.ts';
@@ -133,12 +136,12 @@ export class Reflection implements Disposable {
   async #turn(source: Source): Promise<void> {
     const abort = new AbortController();
     source.stop = () => abort.abort();
-    const { endpoints, tls, sendProxyProtocol, settings } = source.asked;
+    const { endpoints, sendProxyProtocol, settings } = source.asked;
     const endpoint = endpoints[source.failuresInRow % endpoints.length];
     if (endpoint === undefined) return;
     const where = { server: endpoint.url };
     try {
-      const origin = createOrigin({ name: 'reflection', endpoint, tls }, this.#clock);
+      const origin = await this.#originOf(source.asked, endpoint);
       const { files, services, missing } = await this.#ask(
         { origin, sendProxyProtocol },
         settings,
@@ -161,6 +164,18 @@ export class Reflection implements Disposable {
     const { failuresInRow } = source;
     const pauseMs = failuresInRow === 0 ? settings.refreshMs : backoffMs(failuresInRow - 1, RETRY);
     source.stop = this.#clock.after(pauseMs, () => void this.#turn(source));
+  }
+
+  async #originOf({ settings, tls }: Asked, endpoint: Endpoint): Promise<Origin> {
+    const origin = createOrigin({ name: 'reflection', endpoint, tls }, this.#clock);
+    if (tls === undefined || settings.from !== 'primary') return origin;
+    // The live path trusts whom the system trusts, and so does this.
+    const { ca, cert, key } = (await loadClientPem(tls)).pem;
+    const secureContext = createSecureContext({
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      ...(cert === undefined ? {} : { cert, key }),
+    });
+    return { ...origin, tls: { ...origin.tls, secureContext } };
   }
 
   #answered(

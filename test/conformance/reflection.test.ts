@@ -2,6 +2,9 @@ import { deepEqual, equal, match, rejects } from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http2';
+import { connect as connectTcp, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import type { ServerHttp2Stream } from 'node:http2';
 import { test } from 'node:test';
 import { ServerCredentials } from '@grpc/grpc-js';
@@ -9,7 +12,7 @@ import { SHOP_DESCRIPTORS } from '../../src/compare/protobuf/fixture.ts';
 import { joinServedFiles } from '../../src/config/protobuf-descriptors.ts';
 import { systemClock } from '../../src/kit/clock.ts';
 import { createOrigin } from '../../src/mirror/origin.ts';
-import type { ClientTls } from '../../src/model/settings.ts';
+import type { ClientTls, PrimarySettings } from '../../src/model/settings.ts';
 import { prefixed } from '../../src/wire/grpc/message-reader.ts';
 import { askForDescriptors } from '../../src/workers/reflection-call.ts';
 import { createAuthority } from '../fixtures/certificates.ts';
@@ -21,7 +24,13 @@ const LIMITS = { files: 100, bytes: 1024 * 1024 };
 const NEVER = new AbortController().signal;
 const METHODS = ['/shop.Orders/Get', '/shop.Orders/List'];
 
-function ask(port: number, tls?: ClientTls, limits = LIMITS, timeoutMs = 20_000) {
+function ask(
+  port: number,
+  tls?: ClientTls,
+  limits = LIMITS,
+  timeoutMs = 20_000,
+  sendProxyProtocol: PrimarySettings['sendProxyProtocol'] = 'off',
+) {
   const address = { kind: 'tcp', host: '127.0.0.1', port } as const;
   const endpoint = {
     url: `h2c://127.0.0.1:${port}`,
@@ -30,7 +39,7 @@ function ask(port: number, tls?: ClientTls, limits = LIMITS, timeoutMs = 20_000)
     tls: tls !== undefined,
   } as const;
   const origin = createOrigin({ name: 'reflection', endpoint, tls }, systemClock);
-  return askForDescriptors({ origin, sendProxyProtocol: 'off' }, limits, timeoutMs, NEVER);
+  return askForDescriptors({ origin, sendProxyProtocol }, limits, timeoutMs, NEVER);
 }
 
 async function methodsAt(port: number, tls?: ClientTls): Promise<readonly string[]> {
@@ -170,3 +179,26 @@ test('nobody listens', async () => {
   equal(error instanceof Error, true);
   match(String(error), /ECONNREFUSED/);
 });
+
+for (const [version, header] of [
+  ['v1', Buffer.from('PROXY UNKNOWN\r\n')],
+  ['v2', Buffer.from('\r\n\r\n\0\r\nQUIT\n\x20\0\0\0', 'latin1')],
+] as const) {
+  test(`a primary that waits for a PROXY header (${version}) gets one that stands for nobody`, async () => {
+    await using service = await startGrpcService('same', { reflection: ['v1'] });
+    const server = createTcpServer((socket) => {
+      socket.once('readable', () => {
+        const begun: unknown = socket.read(header.length);
+        if (!Buffer.isBuffer(begun) || !begun.equals(header)) socket.destroy();
+        else pipeline(socket, connectTcp(service.port, '127.0.0.1'), socket, () => {});
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { services } = await ask(port, undefined, LIMITS, 20_000, version);
+    deepEqual(services, ['shop.Orders']);
+    await rejects(ask(port), { name: 'ReflectionError' });
+    server.close();
+  });
+}

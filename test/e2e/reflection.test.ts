@@ -1,6 +1,9 @@
 import { deepEqual, equal, match } from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { ServerCredentials } from '@grpc/grpc-js';
 import type { ReflectionStatus } from '../../src/model/status.ts';
+import { createAuthority } from '../fixtures/certificates.ts';
 import { eventually } from '../fixtures/eventually.ts';
 import { openGrpcClient, startGrpcService } from '../fixtures/grpc-service.ts';
 import { oneTap, startUnderstudy } from '../fixtures/understudy.ts';
@@ -32,12 +35,12 @@ async function callAndCompare(understudy: Understudy): Promise<readonly string[]
   });
 }
 
-test('two versions that differ in a field: what the primary tells of itself gives the field its name', async () => {
+test('two versions that differ in a field: what the primary tells of itself gives the field its name, and says that the call is no write', async () => {
   await using primary = await startGrpcService('same', { reflection: ['v1', 'v1alpha'] });
   await using mirror = await startGrpcService('changed');
   const compare = { gate: quickGate(), protobuf: { reflection: 'primary' } };
   await using understudy = await startUnderstudy({
-    config: oneTap(primary.url, mirror.url, { policy: { writes: 'mirror', compare } }),
+    config: oneTap(primary.url, mirror.url, { policy: { writes: 'hold', compare } }),
   });
   await eventually(
     'the primary has told',
@@ -75,4 +78,22 @@ test('what was compared by numbers is not counted with what is compared by names
   await using _ = await startGrpcService('same', { reflection: ['v1'], port });
   await eventually('it tells now', async () => (await reflectionOf(understudy))?.state === 'answered');
   deepEqual(await callAndCompare(understudy), ['POST /shop.Orders/Get value body.items[].price']);
+});
+
+test('a primary is asked over TLS as the listener says', async () => {
+  using authority = createAuthority();
+  const { cert, key } = authority.issue('server', { ips: ['127.0.0.1'] });
+  const security = ServerCredentials.createSsl(null, [
+    { cert_chain: readFileSync(cert), private_key: readFileSync(key) },
+  ]);
+  await using primary = await startGrpcService('same', { reflection: ['v1'], security });
+  const config = oneTap(`https://127.0.0.1:${primary.port}`, 'http://127.0.0.1:9', {
+    policy: { compare: { protobuf: { reflection: 'primary' } } },
+    listener: { primary: { endpoints: [`https://127.0.0.1:${primary.port}`], tls: { ca: authority.ca } } },
+  });
+  await using understudy = await startUnderstudy({ config });
+  await eventually(
+    'the primary has told',
+    async () => (await reflectionOf(understudy))?.state === 'answered',
+  );
 });
