@@ -52,6 +52,8 @@ export class PcapOverIpSource implements CaptureSource {
         cause: error,
       });
     }
+    // Stopped while it was connecting.
+    if (this.#stopped.signal.aborted) this.#socket.destroy();
     const feed = new CaptureFeed(sink, this.counts, this.#clock);
     this.#running = this.#run(feed, this.#socket).then(() => sink.end(undefined));
   }

@@ -44,6 +44,7 @@ export class TunnelSource implements CaptureSource {
   #bufferBytes = 0;
   #stopLooking: () => void = () => {};
   #batching = false;
+  #stopped = false;
   #sink: CaptureSink | undefined;
 
   constructor(settings: TunnelSettings, clock: Clock, log: Logger) {
@@ -80,6 +81,11 @@ export class TunnelSource implements CaptureSource {
         cause: error,
       });
     }
+    if (this.#stopped) {
+      await this.#close();
+      sink.end(undefined);
+      return;
+    }
     this.#sink = sink;
     for (const socket of this.#sockets) socket.on('message', (datagram) => this.#take(datagram));
     this.#stopLooking = this.#clock.every(LOOK_MS, () => void this.#look());
@@ -92,6 +98,7 @@ export class TunnelSource implements CaptureSource {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const sink = this.#sink;
+    this.#stopped = true;
     this.#sink = undefined;
     this.#stopLooking();
     if (sink !== undefined) await this.#countDrops();
