@@ -222,7 +222,10 @@ test('captures need no listener, and their flags say where they come from', () =
   });
 });
 
-const refusedCaptures: readonly (readonly [flags: Parameters<typeof settingsFromFlags>[0], message: RegExp])[] = [
+const refusedCaptures: readonly (readonly [
+  flags: Parameters<typeof settingsFromFlags>[0],
+  message: RegExp,
+])[] = [
   [{ capture: ['a.pcap'], captureFilter: 'port 80' }, /--capture-filter: .*filter is for interface/],
   [{ keyLog: 'k', listen: ':1', primary: ['http://a'] }, /--key-log: needs --capture/],
   [{ capture: ['eth0'], control: 'http://a' }, /--control: needs --mirror/],

@@ -11,7 +11,7 @@ import type {
 } from '../model/policy.ts';
 import { compilePattern } from '../model/regex.ts';
 import { isHost } from './address.ts';
-import { checkHeaderName, checkPath, checkValue } from './checks.ts';
+import { checkHeaderName, checkName, checkPath, checkValue } from './checks.ts';
 import { ALWAYS, attempt, choice, integer, later, list, nameOf, section, text } from './value.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
@@ -225,8 +225,21 @@ function destinationSchema(): z.ZodType<DestinationMatch> {
       { description: 'Any of these ports that the client connected to.', examples: [[8080]] },
       { min: 0, max: 256 },
     ).prefault([]),
-    services: later('a provider'),
-  }).transform(({ hosts, ports }): DestinationMatch => ({ hosts, ports }));
+    services: list(
+      text('name', { description: 'The name of a service.', examples: ['orders'] }, checkName),
+      {
+        description:
+          'Any of these services, by the address and port that the client connected to; their addresses stand under `services`.',
+        examples: [['orders']],
+      },
+      { min: 1, max: 256 },
+    ).optional(),
+  }).transform(({ hosts, ports, services }): DestinationMatch =>
+    services === undefined
+      ? { hosts, ports }
+      : // Their addresses are put in where all of the configuration is known.
+        { hosts, ports, services: services.map((name) => ({ name, addresses: [] })) },
+  );
 }
 
 function checkHostPattern(host: string): string {

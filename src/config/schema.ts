@@ -8,6 +8,7 @@ import { listenerSchema } from './listener-schema.ts';
 import { observerSchema } from './observer-schema.ts';
 import { policySchema } from './policy-schema.ts';
 import { checkReflection } from './protobuf-schema.ts';
+import { serviceSchema, withServices } from './service-schema.ts';
 import { storeSchema } from './store-schema.ts';
 import type { Surroundings } from './surroundings.ts';
 import { clientTlsSchema } from './tls-schema.ts';
@@ -52,6 +53,14 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
       },
       { min: 0, max: 256 },
     ).prefault([]),
+    services: list(
+      serviceSchema(),
+      {
+        description: 'Services by their addresses, for `destination.services` of matches.',
+        examples: [[{ name: 'orders', addresses: ['10.0.0.7:8080', '10.0.1.0/24'] }]],
+      },
+      { min: 0, max: 1024 },
+    ).prefault([]),
     admin: adminSchema(surroundings)
       .prefault({})
       .meta({ description: 'The admin API, the metrics and the dashboard.' }),
@@ -68,11 +77,17 @@ export function settingsSchema(surroundings: Surroundings): z.ZodType<Settings> 
     ).prefault('30s'),
   })
     .superRefine((settings: unknown, context) => checkReferences(settings, context), ALWAYS)
-    .transform(({ listeners, captures, policies, admin, log, observer, store, drain }, context): Settings => {
-      checkAddresses(listeners, captures, admin, context);
-      checkReflection(listeners, policies, context);
-      return { admin, log, listeners, captures, policies, observer, store, drainMs: drain };
-    });
+    .transform(
+      (
+        { listeners, captures, policies: written, services, admin, log, observer, store, drain },
+        context,
+      ): Settings => {
+        const policies = withServices(written, services, context);
+        checkAddresses(listeners, captures, admin, context);
+        checkReflection(listeners, policies, context);
+        return { admin, log, listeners, captures, policies, observer, store, drainMs: drain };
+      },
+    );
 }
 
 /** Two that listen on the same address. */
@@ -131,6 +146,7 @@ function checkReferences(settings: unknown, context: z.core.$RefinementCtx): voi
   const packets = checkUnique(captures, 'captures', 'capture', context, inline);
   const taps = [...inline, ...packets];
   checkUnique(policies, 'policies', 'policy', context);
+  checkUnique(settings['services'], 'services', 'service', context);
   if (!Array.isArray(policies)) return;
   for (const [index, policy] of policies.entries()) {
     const named = isSection(policy) && Array.isArray(policy['taps']) ? policy['taps'] : [];

@@ -5,6 +5,7 @@ import { grpcConditions } from './match-grpc.ts';
 import { compileHosts } from './match-host.ts';
 import { hasPrefix, normalPath, normalPrefix } from './match-path.ts';
 import { queryParam } from './match-query.ts';
+import { serviceCondition } from './match-service.ts';
 import type { Match, NamedMatch, ValueMatch } from './policy.ts';
 import { compilePattern } from './regex.ts';
 
@@ -31,6 +32,7 @@ export function compileConditions(match: Match, whenTooLong: boolean): readonly 
     conditions.push(hostCondition(destination.hosts));
   if (destination !== undefined && destination.ports.length > 0)
     conditions.push(portCondition(destination.ports));
+  if (destination?.services !== undefined) conditions.push(serviceCondition(destination.services));
   return conditions;
 }
 

@@ -206,6 +206,36 @@ const cases: readonly Case[] = [
     yes: [host('a:1')],
     no: [testConnection({ destination: { ip: '192.0.2.2', port: 81 } })],
   },
+  {
+    what: 'destination services, by address and port of the connection',
+    match: {
+      destination: {
+        hosts: [],
+        ports: [],
+        services: [
+          { name: 'orders', addresses: [{ cidr: '10.0.0.7', port: 8080 }] },
+          {
+            name: 'stock',
+            addresses: [
+              { cidr: '10.1.0.0/16', port: undefined },
+              { cidr: 'fd00::/8', port: 80 },
+            ],
+          },
+        ],
+      },
+    },
+    yes: [
+      testConnection({ destination: { ip: '10.0.0.7', port: 8080 } }),
+      testConnection({ destination: { ip: '10.1.2.3', port: 1 } }),
+      testConnection({ destination: { ip: 'fd00::1', port: 80 } }),
+    ],
+    no: [
+      testConnection({ destination: { ip: '10.0.0.7', port: 80 } }),
+      testConnection({ destination: { ip: '10.0.0.8', port: 8080 } }),
+      testConnection({ destination: { ip: 'fd00::1', port: 81 } }),
+      testConnection({ destination: { ip: '', port: 0 } }),
+    ],
+  },
 ];
 
 for (const { what, match, yes, no } of cases) {

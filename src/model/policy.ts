@@ -66,6 +66,21 @@ export interface DestinationMatch {
   /** Any of these hosts; `*.example.org` matches every name below example.org. */
   readonly hosts: readonly string[];
   readonly ports: readonly number[];
+  /** Any of these services; undefined is any at all. */
+  readonly services?: readonly ServiceMatch[];
+}
+
+/** A service by where it is reached. */
+export interface ServiceMatch {
+  readonly name: string;
+  readonly addresses: readonly ServiceAddress[];
+}
+
+export interface ServiceAddress {
+  /** IPv4 or IPv6 network, or one address. */
+  readonly cidr: string;
+  /** Undefined: every port. */
+  readonly port: number | undefined;
 }
 
 /** `numerator / denominator` of all requests; 0 ≤ numerator ≤ denominator. */
