@@ -75,6 +75,8 @@ test('counts what the kernel had no room for, and says how much room there is', 
   await source.start(sink);
   // A gigabyte is more than any kernel allows by default.
   assert.match(lines.join(''), /rmem_max.*"asked":1073741824/);
+  const { bytes } = JSON.parse(lines[0] ?? '') as { bytes: number };
+  assert.ok(bytes > 0 && bytes < bufferBytes);
 });
 
 test('drops are counted until the end', async () => {

@@ -17,9 +17,11 @@ type TunnelSettings = Extract<CaptureSourceSettings, { kind: 'vxlan' | 'geneve' 
 /**
  * Sockets that share the address. The kernel spreads datagrams over them by their source ports, which senders choose by the
  * inner connection (RFC 7348 §5, RFC 8926 §3.3), and each has a receive buffer of its own, of which `net.core.rmem_max` bounds
- * the size: four hold four times as much when this thread does not run for a while.
+ * the size. So as many are opened as it takes to get the room that was asked for, within these bounds: what a thread that does
+ * not run for a while loses is a matter of room alone.
  */
-const SOCKETS = 4;
+const SOCKETS_MIN = 4;
+const SOCKETS_MAX = 16;
 const LOOK_MS = 1000;
 /** Flags, identifier: the header of both, without options. */
 const HEAD_BYTES = 8;
@@ -111,10 +113,16 @@ export class TunnelSource implements CaptureSource {
     const alone = await bound(host, port, false, 0);
     const { address, port: chosen } = alone.address();
     await closed(alone);
-    for (let i = 0; i < SOCKETS; i++)
-      this.#sockets.push(await bound(address, chosen, true, this.#settings.bufferBytes));
+    const { bufferBytes } = this.#settings;
+    const first = await bound(address, chosen, true, bufferBytes);
+    this.#sockets.push(first);
+    // The kernel doubles what it is asked for, for its own needs, and says the double.
+    const granted = first.getRecvBufferSize() / 2;
+    const sockets = Math.min(SOCKETS_MAX, Math.max(SOCKETS_MIN, Math.ceil(bufferBytes / granted)));
+    while (this.#sockets.length < sockets)
+      this.#sockets.push(await bound(address, chosen, true, bufferBytes));
     this.#address = { ip: address, port: chosen };
-    this.#bufferBytes = Math.min(...this.#sockets.map((socket) => socket.getRecvBufferSize()));
+    this.#bufferBytes = granted * sockets;
   }
 
   #take(datagram: Buffer): void {
@@ -148,11 +156,10 @@ export class TunnelSource implements CaptureSource {
     this.counts.lost.kernel = Math.max(this.counts.lost.kernel, drops ?? 0);
   }
 
-  /** The kernel doubles what it is asked for, for its own needs, and says the double. */
   #sayBuffer(): void {
-    const bytes = this.#bufferBytes / 2;
+    const bytes = this.#bufferBytes;
     if (bytes >= this.#settings.bufferBytes) return;
-    this.#log.warn('the receive buffer is smaller than asked for: net.core.rmem_max bounds it', {
+    this.#log.warn('the receive buffers are smaller than asked for: net.core.rmem_max bounds them', {
       source: this.description,
       bytes,
       asked: this.#settings.bufferBytes,
