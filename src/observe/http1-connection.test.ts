@@ -353,6 +353,23 @@ test('a lost head: waits until the client sends after an answer', () => {
   assert.deepEqual([tap.story, tap.counts.resynchronised], [['GET /seen 200'], 1]);
 });
 
+for (const [what, line, counted] of [
+  ['has the form of a request line', 'GET /a b HTTP/1.1\r\n\r\n', 1],
+  ['only begins like one', 'GET x y z\r\n\r\n', 0],
+  ['is nothing known', '\u0000\u0001', 0],
+] as const) {
+  test(`what is no request at mid-stream, and ${what}, is counted ${counted} times`, () => {
+    const tap = new ObservedTap({ follow: false }).open(1, { midstream: true }).client(line);
+    assert.deepEqual(
+      [tap.story, tap.counts.http1Requests, tap.counts.incomplete.ambiguous],
+      [[], counted, counted],
+    );
+    // It is no reason to give the rest up.
+    tap.primary(OK()).client(GET('/seen')).primary(OK());
+    assert.deepEqual(tap.story, ['GET /seen 200']);
+  });
+}
+
 test('a gap right before what the client sends is no turn: that may be the rest of a body', () => {
   const tap = opened()
     .client(GET('/1'))

@@ -3,7 +3,7 @@ import { FROM_CLIENT, FROM_PRIMARY } from '../model/tape.ts';
 import type { Direction } from '../model/tape.ts';
 import { RequestDecoder, ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
-import { sniffClient } from '../wire/sniff.ts';
+import { beginsWithRequestLine, sniffClient } from '../wire/sniff.ts';
 import { agreedExtensions, asksForWebSocket, opensWebSocket } from '../wire/websocket/handshake.ts';
 import type { Http1RequestHead, Http1ResponseHead } from '../wire/http1/head.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
@@ -17,8 +17,6 @@ import { WebSocketConnection } from './websocket-connection.ts';
 const PENDING_MAX = 256;
 /** What an exchange holds besides its head, bytes; measured. */
 const EXCHANGE_BYTES = 2048;
-/** Times that a connection may lose its framing and be taken up again without one whole exchange in between. */
-const LOSSES_MAX = 8;
 /** Bodies nobody wants are left off the tape when at least this much of them is to come, bytes. */
 const SKIP_FROM_BYTES = 32 * 1024;
 
@@ -52,6 +50,8 @@ export class Http1Connection implements ConnectionDecoder {
   #lost = false;
   #givenUp = false;
   #unproven = false;
+  /** It was taken up at what has the form of a request. */
+  #taken = false;
   #tunnel = false;
   /** Something came behind a CONNECT that has no answer yet. */
   #early = false;
@@ -126,7 +126,7 @@ export class Http1Connection implements ConnectionDecoder {
     this.#micros = micros;
     const offset = (this.#offsets[direction] + chunk.length) >>> 0;
     this.#offsets[direction] = offset;
-    if (this.#lost && !(turned && mayBeRequest(chunk) && this.#resume())) return;
+    if (this.#lost && !(turned && mayBeRequest(chunk) && this.#resume(chunk))) return;
     if (direction === FROM_CLIENT) {
       if (this.#requests.idle) this.#requestStart = micros;
       this.#requests.write(chunk);
@@ -211,6 +211,7 @@ export class Http1Connection implements ConnectionDecoder {
         return;
       }
     }
+    this.#taken = false;
     this.#host.counts.http1Requests++;
     const id = this.#host.nextExchangeId();
     const exchange = new LiveExchange(id, connection, head, bodyLength(framing), heldBytes);
@@ -249,8 +250,11 @@ export class Http1Connection implements ConnectionDecoder {
   }
 
   #onRequestBroken(reason: BrokenReason, detail: string): void {
-    if (reason === 'gap' || this.#unproven) this.#lose();
-    else if (reason === 'unexpected_close') this.#abandonSending('client_closed');
+    if (reason === 'gap' || this.#unproven) {
+      // It may have been the middle of something, unless it looks like a request from beginning to end of its line.
+      if (reason !== 'gap' && reason !== 'unexpected_close' && this.#taken) this.#countRefused(detail);
+      this.#lose();
+    } else if (reason === 'unexpected_close') this.#abandonSending('client_closed');
     // Within a body the exchange itself carries the reason.
     else if (this.#sending !== undefined) this.#surrender('ambiguous');
     else this.#refuse(`${reason}: ${detail}`);
@@ -383,11 +387,12 @@ export class Http1Connection implements ConnectionDecoder {
     this.#abandon('tape_gap');
     this.#losses++;
     this.#lost = true;
-    if (this.#pipelined || this.#losses > LOSSES_MAX) this.#surrender('tape_gap');
+    if (this.#pipelined || this.#losses > this.#host.lossesMax) this.#surrender('tape_gap');
   }
 
-  #resume(): boolean {
+  #resume(chunk: Uint8Array): boolean {
     if (this.#givenUp) return false;
+    this.#taken = beginsWithRequestLine(chunk);
     this.#lost = false;
     this.#unproven = true;
     this.#requests.reset();
@@ -400,6 +405,10 @@ export class Http1Connection implements ConnectionDecoder {
   #refuse(detail: string): void {
     const connection = this.#connection;
     this.#surrender('ambiguous');
+    this.#countRefused(detail, connection);
+  }
+
+  #countRefused(detail: string, connection = this.#connection): void {
     if (connection === undefined) return;
     const { counts, sink } = this.#host;
     counts.http1Requests++;

@@ -36,6 +36,18 @@ export function sniffHttp2Server(firstBytes: Uint8Array): boolean {
   return true;
 }
 
+/** Longest line that is looked at, bytes. */
+const LINE_BYTES = 8192;
+
+/**
+ * Whether bytes begin with a line of the form of a request line (RFC 9112 §3), however much of its inside is against the
+ * grammar: a method of letters, and a version of HTTP/1 at the end.
+ */
+export function beginsWithRequestLine(bytes: Uint8Array): boolean {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, LINE_BYTES));
+  return /^[A-Z]{3,32} [^\r\n]* HTTP\/1\.[01]\r?\n/.test(start.toString('latin1'));
+}
+
 function sniffTls(bytes: Uint8Array): ClientProtocol {
   // Record type, version 3.x, length, then the handshake type.
   if (bytes.length > 1 && bytes[1] !== 3) return 'other';

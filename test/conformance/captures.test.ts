@@ -51,11 +51,6 @@ const DIFFERENT: Readonly<Record<string, { requests: number; answers: number; wh
     answers: 2,
     why: 'an answer without its request is no exchange',
   },
-  'webattack-rce.pcap': {
-    requests: 794,
-    answers: 0,
-    why: 'three request lines against the grammar, in mid-stream',
-  },
 };
 
 function contentOf(file: string): Buffer {
