@@ -1,4 +1,4 @@
-import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { deepEqual, doesNotMatch, equal, match, ok } from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   exampleCapture,
@@ -10,8 +10,10 @@ import {
 import { exampleStore } from '../../test/fixtures/admin-source.ts';
 import { exampleMirrorVerdict, exampleVerdict } from '../../test/fixtures/verdict.ts';
 import type { Histogram } from '../kit/histogram.ts';
+import { zeroCounts } from '../kit/counts.ts';
 import { createHistogram, record } from '../kit/histogram.ts';
 import { METRICS } from '../model/metrics.ts';
+import { GRPC_STATUSES } from '../model/rpc-status.ts';
 import type { MetricsInput } from './metrics.ts';
 import { metricsText } from './metrics.ts';
 
@@ -107,7 +109,17 @@ test('shows reasons that have not happened yet as zero', () => {
 });
 
 const reflection = { state: 'waiting', files: 0, failures: 3, error: 'nobody' } as const;
-const ASKING = { ...input, policies: [{ ...examplePolicy, reflection }] };
+const calls = { ...zeroCounts(GRPC_STATUSES), UNAVAILABLE: 2 };
+const ASKING = {
+  ...input,
+  policies: [{ ...examplePolicy, reflection, mirrors: [{ ...exampleMirror, calls }] }],
+};
+
+test('shows how calls ended, where there were any', () => {
+  match(metricsText(ASKING), /^understudy_mirror_calls_total\{[^}]*status="UNAVAILABLE"\} 2$/m);
+  match(metricsText(ASKING), /^understudy_mirror_calls_total\{[^}]*status="OK"\} 0$/m);
+  doesNotMatch(metricsText(input), /^understudy_mirror_calls_total\{/m);
+});
 
 test('shows whether a server has told its descriptors', () => {
   const text = metricsText(ASKING);
