@@ -53,6 +53,9 @@ const DIFFERENT: Readonly<Record<string, { requests: number; answers: number; wh
   },
 };
 
+/** Requests that are counted, and are no exchanges: their lines are against the grammar. */
+const AMBIGUOUS: Readonly<Record<string, number>> = { 'webattack-rce.pcap': 3 };
+
 function contentOf(file: string): Buffer {
   const path = join(FOLDER, file);
   assert.ok(existsSync(path), `the captures have to stand in ${FOLDER}; ${file} does not`);
@@ -190,8 +193,10 @@ function tshark(file: string): { readonly requests: string[]; readonly statuses:
 }
 
 test('our exchanges are those that tshark sees, one by one', { skip: missingPeers('tshark') }, () => {
-  // Left out: what DIFFERENT explains, and HTTP/2, for which tshark has other fields.
-  const files = stated().filter(({ file }) => DIFFERENT[file] === undefined && file !== 'http2-range.pcap');
+  // Left out: what DIFFERENT and AMBIGUOUS explain, and HTTP/2, for which tshark has other fields.
+  const files = stated().filter(
+    ({ file }) => !(file in DIFFERENT) && !(file in AMBIGUOUS) && file !== 'http2-range.pcap',
+  );
   let compared = 0;
   for (const { file } of files) {
     const theirs = tshark(file);
@@ -211,7 +216,7 @@ test('our exchanges are those that tshark sees, one by one', { skip: missingPeer
 });
 
 test(
-  'where we see another number of requests than tshark, the others are the same',
+  'where we see other requests than tshark, the others are the same',
   {
     skip: missingPeers('tshark'),
   },
@@ -221,14 +226,15 @@ test(
       'http-zero-length-bodies-with-drops.pcap',
       'webattack-rce.pcap',
     ]) {
-      const { sink } = new ReadCapture(contentOf(file));
+      const { sink, observer } = new ReadCapture(contentOf(file));
       const theirs = tshark(file).requests;
       for (const { exchange } of sink.seen) {
         const at = theirs.indexOf(`${exchange.request.method} ${exchange.request.target}`);
         assert.ok(at >= 0, `${file}: ${exchange.request.method} ${exchange.request.target} is not tshark's`);
         theirs.splice(at, 1);
       }
-      assert.equal(theirs.length, file === 'webattack-rce.pcap' ? 3 : 0);
+      assert.equal(theirs.length, AMBIGUOUS[file] ?? 0);
+      assert.equal(observer.counts.incomplete.ambiguous, AMBIGUOUS[file] ?? 0);
     }
   },
 );
