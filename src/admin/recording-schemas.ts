@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { DIFFERENCE_KINDS, RISKS } from '../model/difference.ts';
-import { MIRROR_FAILURES } from '../model/exchange.ts';
+import { COMPLETENESS, MIRROR_FAILURES } from '../model/exchange.ts';
 
 /** What recorded exchanges and the store look like in JSON; see `schemas.ts`. */
 
@@ -45,6 +45,7 @@ export const exchangeSchema = z.strictObject({
   route: z.string(),
   at: epochMs,
   source: z.string(),
+  completeness: z.enum(COMPLETENESS).optional(),
   request: z.strictObject({
     method: z.string(),
     target: z.string(),

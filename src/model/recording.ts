@@ -1,4 +1,4 @@
-import type { MirrorFailure } from './exchange.ts';
+import type { Completeness, MirrorFailure } from './exchange.ts';
 import type { Difference } from './difference.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -12,6 +12,8 @@ export interface RecordedExchange {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
   readonly source: string;
+  /** How much of it was seen; undefined in files of before. */
+  readonly completeness?: Completeness;
   readonly request: RecordedRequest;
   readonly primary: RecordedAnswer;
   readonly others: readonly RecordedOther[];

@@ -29,6 +29,8 @@ export interface ConnectionHost {
   /** Whether there is no time to follow one more request, which is then passed over. */
   sheds(): boolean;
   readonly waitingBytesMax: number;
+  /** Times that a connection may lose its framing and be taken up again without one whole exchange in between. */
+  readonly lossesMax: number;
   nextExchangeId(): string;
   /** The next `bytes` of this direction need not be taped. */
   skip(connection: FollowedConnection, direction: Direction, offset: number, bytes: number): void;

@@ -32,9 +32,17 @@ export interface TapObserverOptions {
   readonly answers: TapeAnswers;
   /** Memory for requests that wait for their answers, bytes; 64 MiB by default. A connection past it is given up. */
   readonly waitingBytes?: number;
+  /**
+   * Times that a connection may lose its framing without a whole exchange in between, before it is given up; 8 by default. Of a
+   * capture each exchange may have a loss, as when only one direction was captured, and giving up saves nothing.
+   */
+  readonly losses?: number;
   /** Uniform in [0, 1). */
   readonly random?: () => number;
 }
+
+/** Each time costs the live worker the tape that is read in vain. */
+const LOSSES_MAX = 8;
 
 interface Followed {
   readonly connection: FollowedConnection;
@@ -78,6 +86,7 @@ export class TapObserver implements TapeEvents {
       limits: options.limits,
       http2Limits: http2Limits(options.limits.headBytes),
       waitingBytes: 0,
+      lossesMax: options.losses ?? LOSSES_MAX,
       waitingBytesMax: options.waitingBytes ?? WAITING_BYTES,
       sheds: () => this.keep < 1 && random() >= this.keep,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,

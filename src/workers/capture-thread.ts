@@ -57,6 +57,7 @@ export class CaptureThread implements CaptureSink {
     this.thread = new ObserverThread({
       ...data,
       primary: undefined,
+      losses: Infinity,
       answers: { skip: () => {}, giveUp: (_slot, id) => this.#tcp.giveUp(id), spare: () => {} },
       onBreaker: options.onBreaker,
     });

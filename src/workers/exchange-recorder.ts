@@ -3,6 +3,7 @@ import type { RecordRedaction } from '../mirror/record-redaction.ts';
 import type { Difference } from '../model/difference.ts';
 import { decodeRecords } from '../model/message-record.ts';
 import type { CopyOutcome } from '../model/copy.ts';
+import { completenessOf } from '../model/exchange.ts';
 import type { Exchange, ResponseHead } from '../model/exchange.ts';
 import type { MessageRedaction } from '../model/message-redaction.ts';
 import type { Redaction } from '../model/policy.ts';
@@ -45,6 +46,7 @@ export class ExchangeRecorder {
       route,
       at: Math.round(times.requestStart / 1000),
       source: exchange.connection.source.ip,
+      completeness: completenessOf(exchange),
       request: {
         method: request.method,
         target: this.#redaction.target(request.target),

@@ -49,6 +49,8 @@ export interface ObserverThreadOptions extends Omit<ObserverWorkerData, 'tape' |
   readonly primary: PrimarySettings | undefined;
   /** Who gives the observer its bytes. */
   readonly answers: TapeAnswers;
+  /** See `TapObserverOptions`. */
+  readonly losses?: number;
   readonly onBreaker: (change: BreakerChange) => void;
 }
 
@@ -81,6 +83,7 @@ export class ObserverThread {
       connections: data.settings.connections,
       idPrefix: data.idPrefix,
       answers: data.answers,
+      ...(data.losses === undefined ? {} : { losses: data.losses }),
       waitingBytes: data.settings.heapBytes * WAITING_SHARE,
     });
     this.setPolicies(data.policies, data.paused);
