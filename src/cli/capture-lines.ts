@@ -1,4 +1,3 @@
-import { formatSize } from '../kit/size.ts';
 import { totalOf } from '../kit/counts.ts';
 import { packetTotals } from '../model/capture-status.ts';
 import type { CaptureStatus } from '../model/capture-status.ts';
@@ -23,7 +22,7 @@ export function captureLines(capture: CaptureStatus): readonly string[] {
     ...some(completeness.guessed, 'guessed'),
   ];
   const lines = [
-    `capture ${name}, ${source}: ${number(packets)} packets, ${formatSize(bytes)}` +
+    `capture ${name}, ${source}: ${number(packets)} packets, ${number(bytes)} bytes` +
       `${marks.length === 0 ? '' : ` (${marks.join(', ')})`}; ${seen.join(', ')}`,
   ];
   const add = (what: string, counts: Readonly<Record<string, number>>): void => {
