@@ -18,7 +18,7 @@ export interface Launch {
 }
 
 /** Who the program runs as where we are root: `nobody`. */
-const NOBODY = 65_534;
+export const NOBODY = { uid: 65_534, gid: 65_534 };
 const MIB = 1024 * 1024;
 const INTERFACE_NAME = /^[^\s/@-][^\s/@]{0,127}$/;
 /** Where capture programs are, which is not on the PATH of all users. */
@@ -55,8 +55,8 @@ export function confinement(setpriv: string, isRoot: boolean): readonly string[]
   if (!isRoot) return ending;
   return [
     ...ending,
-    `--reuid=${NOBODY}`,
-    `--regid=${NOBODY}`,
+    `--reuid=${NOBODY.uid}`,
+    `--regid=${NOBODY.gid}`,
     '--clear-groups',
     '--no-new-privs',
     '--inh-caps=-all,+net_raw',
@@ -163,7 +163,9 @@ export function refusal(settings: InterfaceSettings, program: CaptureProgram, er
   if (/permission|not permitted/i.test(reason))
     return new UserError(
       `capturing on ${where} is not allowed: ${reason}`,
-      options(`Run as root, or allow ${program} to capture: setcap cap_net_raw+ep $(command -v ${program})`),
+      options(
+        `Run as root, or allow ${program} to capture: setcap cap_net_raw+ep $(command -v ${program}). In a container NET_RAW, SETUID, SETGID and SETPCAP are needed; with dumpcap, NET_RAW.`,
+      ),
     );
   if (/no such device|doesn't exist|no device named/i.test(reason))
     return new UserError(`there is no interface ${where}: ${reason}`, options('ip link lists interfaces.'));

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import type { ChildProcessByStdio } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { test } from 'node:test';
 import { CollectingSink } from '../../test/fixtures/collecting-sink.ts';
 import { eventually } from '../../test/fixtures/eventually.ts';
@@ -82,6 +84,13 @@ function capturing(filter: string): readonly string[] {
   });
 }
 
+/** Resolves when the other process captures. */
+async function captures(owner: ChildProcessByStdio<Writable, Readable, null>): Promise<void> {
+  const over = once(owner, 'exit').then(([code]) => assert.fail(`ended with ${code}`));
+  await Promise.race([once(owner.stdout, 'data'), over]);
+  over.catch(() => {});
+}
+
 for (const program of ['tcpdump', 'dumpcap'] as const) {
   const skip = await skipReason(program);
   test(
@@ -139,7 +148,7 @@ for (const program of ['tcpdump', 'dumpcap'] as const) {
         env: { ...process.env, PROGRAM: program, FILTER: filter },
       });
       try {
-        await once(owner.stdout, 'data');
+        await captures(owner);
         assert.equal(capturing(filter).length, 1);
         if (way === 'SIGKILL') owner.kill('SIGKILL');
         else owner.stdin.write('terminate the worker');
@@ -180,6 +189,29 @@ for (const program of ['tcpdump', 'dumpcap'] as const) {
     });
   }
 }
+
+const withoutSetpriv = (await skipReason('setpriv')) || (await skipReason('dumpcap'));
+test(
+  'root with no other right than to capture takes what works with that',
+  { skip: withoutSetpriv },
+  async () => {
+    const filter = 'udp port 9 and host 10.8.8.8';
+    const few = ['--bounding-set=-all,+net_raw', process.execPath, '--input-type=module', '-e', OWNER];
+    const owner = spawn('setpriv', few, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, PROGRAM: 'auto', FILTER: filter },
+    });
+    try {
+      await captures(owner);
+      const [pid = ''] = capturing(filter);
+      assert.match(readFileSync(`/proc/${pid}/status`, 'latin1'), /^Name:\tdumpcap$/m);
+      owner.kill('SIGKILL');
+      await eventually('the end of the program', () => capturing(filter).length === 0);
+    } finally {
+      owner.kill('SIGKILL');
+    }
+  },
+);
 
 const SEND = "s=require('dgram').createSocket('udp4');s.send('x',9,'127.0.0.1',()=>s.close())";
 

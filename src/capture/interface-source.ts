@@ -10,6 +10,7 @@ import { UserError, messageOf } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
 import { CaptureFeed } from './capture-feed.ts';
 import {
+  NOBODY,
   commandOf,
   confinement,
   droppedOf,
@@ -130,7 +131,7 @@ export class InterfaceSource implements CaptureSource {
   /** Starts a program, and resolves when it captures. */
   async #begin(feed: CaptureFeed, launch: Launch): Promise<Session> {
     const [command = '', ...args] = commandOf(this.#settings, launch);
-    const child: Child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = this.#spawn(command, args, launch.program);
     const session = new Session(child, launch);
     const ready = new Promise<boolean>((resolve) => {
       child.stderr.on('data', () => isReady(launch.program, session.errors) && resolve(true));
@@ -146,6 +147,15 @@ export class InterfaceSource implements CaptureSource {
     if (!began) throw refusal(this.#settings, launch.program, session.errors);
     this.#launch = launch;
     return session;
+  }
+
+  /** Some failures are thrown at once, the others are told as events. */
+  #spawn(command: string, args: readonly string[], program: CaptureProgram): Child {
+    try {
+      return spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    } catch (error) {
+      throw refusal(this.#settings, program, messageOf(error));
+    }
   }
 
   /** Until the program has ended and all that it wrote is read. */
@@ -216,30 +226,43 @@ class Session {
 
 /** @throws UserError when no program is installed */
 async function chooseLaunch(wanted: InterfaceSettings['program']): Promise<Launch> {
-  const names: readonly CaptureProgram[] = wanted === 'auto' ? ['tcpdump', 'dumpcap'] : [wanted];
+  const isRoot = process.geteuid?.() === 0;
+  const confined = await findConfinement(isRoot);
+  const dropsRights = isRoot && !confined.includes('--clear-groups') && (await canRun('true', [], NOBODY));
+  const isStuck = isRoot && !confined.includes('--clear-groups') && !dropsRights;
+  const names: CaptureProgram[] = wanted === 'auto' ? ['tcpdump', 'dumpcap'] : [wanted];
+  // As root that may not become anybody else, tcpdump does not run; dumpcap gives its rights up without that.
+  if (isStuck) names.reverse();
   for (const program of names) {
     const path = await findProgram(program);
-    if (path === undefined) continue;
-    const isRoot = process.geteuid?.() === 0;
-    const confined = await findConfinement(isRoot);
-    const dropsRights = isRoot && confined.length === 0;
-    return { program, path, confinement: confined, dropsRights };
+    if (path !== undefined) return { program, path, confinement: confined, dropsRights };
   }
   throw new UserError(`${names.join(' or ')} is needed for capturing, and is not installed`, {
     code: 'unavailable',
-    hint: `apt-get install ${names[0] === 'dumpcap' ? 'wireshark-common' : 'tcpdump'}`,
+    hint: `apt-get install ${wanted === 'dumpcap' ? 'wireshark-common' : 'tcpdump'}`,
   });
 }
 
-/** Nothing where `setpriv` is missing or another one: that of BusyBox cannot all of it. */
+/**
+ * As much of it as can be had: in a container root may lack the right to become somebody else, and the `setpriv` of BusyBox
+ * cannot do any of it.
+ */
 async function findConfinement(isRoot: boolean): Promise<readonly string[]> {
   const setpriv = await findProgram('setpriv');
-  const [command = '', ...args] = setpriv === undefined ? [] : confinement(setpriv, isRoot);
-  if (command === '') return [];
-  return promisify(execFile)(command, [...args, 'true']).then(
-    () => [command, ...args],
-    () => [],
-  );
+  if (setpriv === undefined) return [];
+  for (const command of [confinement(setpriv, isRoot), confinement(setpriv, false)]) {
+    if (await canRun(setpriv, [...command.slice(1), 'true'])) return command;
+  }
+  return [];
+}
+
+async function canRun(program: string, args: readonly string[], identity = {}): Promise<boolean> {
+  try {
+    await promisify(execFile)(program, args, identity);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {
