@@ -92,6 +92,10 @@ export function eventText(event: AdminEvent): string | undefined {
       return `${event.policy} resumed`;
     case 'observer-restarted':
       return `observer ${event.observer} of ${event.tap} replaced: ${event.reason}`;
+    case 'capture-over':
+      return event.problem === ''
+        ? `capture ${event.tap} is over`
+        : `capture ${event.tap} has ended: ${event.problem}`;
     case 'config-reloaded':
       return 'configuration reloaded';
     case 'config-refused':

@@ -47,6 +47,20 @@ test('the screen shows rates, the verdict, the worst findings and latency', () =
   ]);
 });
 
+test('captures have a line of their own', () => {
+  const view = viewOf();
+  const packets = { ...exampleSummary.packets, seen: 5000, lost: 7, missingBytes: 2900 };
+  const summary = { ...view.now.summary, captures: 1, packets };
+  equal(
+    topLines({ ...view, now: { ...view.now, summary } }, SCREEN)[2],
+    '2,500 packets/s · 7 lost · 2,900 bytes missing · 0 damaged · 1 exchanges incomplete, 0 guessed',
+  );
+  equal(
+    eventText({ type: 'capture-over', at: 1, tap: 'port', problem: 'eth1 is gone' }),
+    'capture port has ended: eth1 is gone',
+  );
+});
+
 test('it never is wider or higher than the screen, and obeys nothing that comes over the network', () => {
   const hostile = '\u001B[2J\r\n漢字'.repeat(30);
   const finding = exampleFinding({ path: hostile, route: hostile });

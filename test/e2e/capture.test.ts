@@ -213,6 +213,44 @@ test(
   },
 );
 
+test(
+  'captures change with the configuration, and those that stay the same go on',
+  { skip: NO_RIGHTS },
+  async () => {
+    await using one = await startPrimary();
+    await using two = await startPrimary();
+    const capture = (name: string, port: number): object => ({
+      name,
+      interface: 'lo',
+      filter: `tcp port ${port}`,
+    });
+    const config = (captures: readonly object[]): object => ({ captures });
+    await using understudy = await startUnderstudy({ config: config([capture('a', one.port)]) });
+    const reloaded = async (count: number): Promise<void> => {
+      await eventually(
+        'it is in force',
+        async () => (await understudy.summary()).configReloads.reloaded === count,
+        15_000,
+      );
+    };
+    await (await fetch(one.url)).arrayBuffer();
+    await eventually('it is counted', async () => (await understudy.capture('a')).exchanges === 1);
+    understudy.configure(config([capture('a', one.port), capture('b', two.port)]));
+    await reloaded(1);
+    await (await fetch(one.url)).arrayBuffer();
+    await (await fetch(two.url)).arrayBuffer();
+    await eventually('both are counted', async () => {
+      const [a, b] = [await understudy.capture('a'), await understudy.capture('b')];
+      return a.exchanges === 2 && b.exchanges === 1;
+    });
+    understudy.configure(config([capture('b', one.port)]));
+    await reloaded(2);
+    equal((await understudy.summary()).captures, 1);
+    await (await fetch(one.url)).arrayBuffer();
+    await eventually('the new source is read', async () => (await understudy.capture('b')).exchanges === 1);
+  },
+);
+
 const FAULTS: readonly (readonly [fault: ThreadFault, reason: RegExp])[] = [
   ['throw', /a planted error/],
   ['spin', /no sign of life for \d+ s/],
