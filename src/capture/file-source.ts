@@ -18,6 +18,11 @@ import type { CaptureSink, CaptureSource } from './source.ts';
 
 /** While nothing comes, how often the sink hears about the time, ms. */
 const IDLE_MS = 1000;
+/**
+ * Given out before the sink is asked again whether it can take more, bytes: a hundred requests, which is what a queue for copies
+ * has room for. A read is larger.
+ */
+const STEP_BYTES = 8 * 1024;
 
 /**
  * Packets of a capture file, of a FIFO or of standard input: pcap or pcapng, also with gzip.
@@ -92,10 +97,12 @@ export class FileSource implements CaptureSource {
           feed.restart();
           continue;
         }
-        feed.write(piece);
-        if (recorded === undefined) feed.batch();
-        else await this.#play(recorded, feed);
-        await this.#gate.closed;
+        for (let at = 0; at < piece.length && !this.#stopped.signal.aborted; at += STEP_BYTES) {
+          feed.write(piece.subarray(at, at + STEP_BYTES));
+          if (recorded === undefined) feed.batch();
+          else await this.#play(recorded, feed);
+          if (this.#gate.closed !== undefined) await this.#gate.closed;
+        }
         this.#busy = true;
         if (this.#stopped.signal.aborted || (feed.problem !== undefined && !this.#follows)) break;
       }
