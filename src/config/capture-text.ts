@@ -55,6 +55,6 @@ export function sourceText(source: CaptureSourceSettings): string {
 }
 
 /** Whether a capture comes to an end by itself. */
-export function isFinite({ source }: CaptureSettings): boolean {
+export function endsByItself({ source }: CaptureSettings): boolean {
   return source.kind === 'file' && !source.follow;
 }

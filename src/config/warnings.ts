@@ -2,6 +2,7 @@ import { addressText } from '../model/address.ts';
 import type { CaptureSettings } from '../model/capture.ts';
 import type { Policy } from '../model/policy.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
+import { endsByItself } from './capture-text.ts';
 import { compareWarnings } from './compare-warnings.ts';
 import { pathText } from './problem.ts';
 import type { Problem } from './problem.ts';
@@ -79,6 +80,14 @@ function policyWarnings(
       path,
       message: 'nothing will be copied: the TLS of its listeners is passed through',
       hint: 'terminate TLS at the listener: tls: { cert: …, key: … }',
+    });
+  }
+  const packets = captures.filter(isOwn);
+  if (policy.stopWhen.primaryLatencyRise !== undefined && taps.length === 0 && packets.every(endsByItself)) {
+    warnings.push({
+      path: [...path, 'stopWhen', 'primaryLatencyRise'],
+      message: 'it measures first and copies nothing meanwhile, and a file may be over by then',
+      hint: 'leave it out: a primary that was recorded cannot become slower',
     });
   }
   const principals = [...policy.matches, ...policy.exclude].some(

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { sourceText } from '../config/capture-text.ts';
+import { endsByItself, sourceText } from '../config/capture-text.ts';
 import { backoffMs } from '../kit/backoff.ts';
 import { messageOf, UserError } from '../kit/errors.ts';
 import type { Logger } from '../kit/log.ts';
@@ -80,7 +80,7 @@ export class CaptureTap implements InstanceTap {
     this.#policies = policies;
     this.#paused = paused;
     this.#source = sourceText(capture.source);
-    this.#finite = capture.source.kind === 'file' && !capture.source.follow;
+    this.#finite = endsByItself(capture);
     this.#timer = setInterval(() => this.#watch(), WATCH_MS).unref();
   }
 
