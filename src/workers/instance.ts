@@ -15,24 +15,22 @@ import type { Verdict } from '../model/verdict.ts';
 import type { Readiness, RuntimeHooks } from '../model/runtime.ts';
 import type { CaptureSettings } from '../model/capture.ts';
 import type { ListenerSettings, Settings } from '../model/settings.ts';
-import type { AdminEvent, PolicyState, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
+import type { AdminEvent, PolicyStatus, Summary, TapStatus } from '../model/status.ts';
 import { version } from '../version.ts';
 import { Captures } from './captures.ts';
 import { ignoreText } from './ignore-text.ts';
 import { Judgement } from './judgement.ts';
-import { KillSwitch } from './kill-switch.ts';
 import { ListenerFiles } from './listener-files.ts';
 import type { PreparedListener } from './listener-files.ts';
 import type { Judged } from './answer-judge.ts';
 import { Reflection } from './reflection.ts';
+import { Pauses } from './pauses.ts';
 import { mergeReports } from './reports.ts';
 import { nothingYet, totalsOf } from './totals.ts';
 import { Tap } from './tap.ts';
 import type { InstanceTap, TapChange } from './tap.ts';
 
 const SECOND_MS = 1000;
-const MEASURING = "measuring the primary's latency without copies first";
-const RUNNING: PolicyState = { kind: 'running' };
 
 /** A running instance: its taps, which policies are paused, and what everything together has counted. */
 export class Instance implements AsyncDisposable {
@@ -46,9 +44,8 @@ export class Instance implements AsyncDisposable {
   readonly #captures: Captures;
   readonly #finished = Promise.withResolvers<void>();
   readonly #files: ListenerFiles;
-  readonly #states = new Map<string, PolicyState>();
   readonly #events = new Broadcast<AdminEvent>();
-  readonly #killSwitch: KillSwitch;
+  readonly #pauses: Pauses;
   readonly #reflection: Reflection;
   readonly #reloads = { reloaded: 0, refused: 0 };
   readonly #timer: NodeJS.Timeout;
@@ -65,12 +62,12 @@ export class Instance implements AsyncDisposable {
       onChange: (listener, bundle) => this.#taps.get(listener)?.setCertificates(bundle),
       log: hooks.log,
     });
-    this.#killSwitch = new KillSwitch({
-      measure: (policy) => this.#pause(policy, 'stopWhen', MEASURING),
-      measured: (policy) => {
-        if (this.#measures(policy)) this.#resume(policy);
+    this.#pauses = new Pauses({
+      onChange: (paused) => {
+        for (const tap of this.#all) tap.setPaused(paused);
       },
-      stop: (policy, reason) => this.#pause(policy, 'stopWhen', reason),
+      emit: (event) => this.#emit(event),
+      log: hooks.log,
     });
     this.#reflection = new Reflection({ log: hooks.log, onChange: () => this.#tellPolicies() });
     this.#captures = new Captures({
@@ -128,7 +125,7 @@ export class Instance implements AsyncDisposable {
       return {
         name: policy.name,
         taps: policy.taps,
-        state: this.#states.get(policy.name) ?? RUNNING,
+        state: this.#pauses.state(policy.name),
         percent: (policy.fraction.numerator / policy.fraction.denominator) * 100,
         writes: policy.writes,
         order: policy.order,
@@ -195,15 +192,14 @@ export class Instance implements AsyncDisposable {
   }
 
   pause(policy: string, reason: string): boolean {
-    return this.#pause(policy, 'operator', reason);
+    if (!this.#has(policy)) return false;
+    this.#pauses.pause(policy, reason);
+    return true;
   }
 
   resume(policy: string): boolean {
     if (!this.#has(policy)) return false;
-    if (!this.#states.has(policy)) return true;
-    this.#killSwitch.forget(policy);
-    this.#resume(policy);
-    this.#second();
+    if (this.#pauses.resume(policy)) this.#second();
     return true;
   }
 
@@ -281,7 +277,7 @@ export class Instance implements AsyncDisposable {
       this.#settings = before;
       throw error;
     }
-    for (const policy of this.#states.keys()) if (!this.#has(policy)) this.#states.delete(policy);
+    this.#pauses.keepOnly(settings.policies);
     for (const section of ['admin', 'log', 'store'] as const) {
       if (JSON.stringify(before[section]) === JSON.stringify(settings[section])) continue;
       this.#hooks.log.warn('this section is changed at the next start', { section });
@@ -333,7 +329,7 @@ export class Instance implements AsyncDisposable {
       listener,
       observer: this.#settings.observer,
       policies: this.#policiesOf(listener.name),
-      paused: this.#paused(),
+      paused: this.#pauses.names,
       certificates: certificates?.bundle,
       primaryPem,
     };
@@ -370,7 +366,7 @@ export class Instance implements AsyncDisposable {
     return {
       observer: this.#settings.observer,
       policies: this.#policiesOf(name),
-      paused: this.#paused(),
+      paused: this.#pauses.names,
       ...this.#tapOptions(),
     };
   }
@@ -406,49 +402,16 @@ export class Instance implements AsyncDisposable {
   /** The policies as they are now, with what servers have told of their messages. */
   #tellPolicies(): void {
     this.#judgement.setPolicies(this.#reflection.described(this.#settings.policies));
-    for (const tap of this.#all) tap.setPolicies(this.#policiesOf(tap.name), this.#paused());
+    for (const tap of this.#all) tap.setPolicies(this.#policiesOf(tap.name), this.#pauses.names);
   }
 
   #has(policy: string): boolean {
     return this.#settings.policies.some(({ name }) => name === policy);
   }
 
-  #pause(policy: string, by: 'operator' | 'stopWhen', reason: string): boolean {
-    if (!this.#has(policy)) return false;
-    // An operator's word outlasts the measuring.
-    if (this.#states.has(policy) && !(by === 'operator' && this.#measures(policy))) return true;
-    this.#states.set(policy, { kind: 'paused', by, reason, since: Date.now() });
-    this.#tellPaused();
-    this.#emit({ type: 'policy-paused', at: Date.now(), policy, by, reason });
-    this.#hooks.log.warn('a policy is paused', { policy, by, reason });
-    return true;
-  }
-
-  #resume(policy: string): void {
-    if (!this.#states.delete(policy)) return;
-    this.#tellPaused();
-    this.#emit({ type: 'policy-resumed', at: Date.now(), policy });
-    this.#hooks.log.info('a policy is resumed', { policy });
-  }
-
-  /** Whether a policy is paused for no other reason than that it measures. */
-  #measures(policy: string): boolean {
-    const state = this.#states.get(policy);
-    return state?.kind === 'paused' && state.by === 'stopWhen' && state.reason === MEASURING;
-  }
-
-  #paused(): readonly string[] {
-    return [...this.#states.keys()];
-  }
-
-  #tellPaused(): void {
-    for (const tap of this.#all) tap.setPaused(this.#paused());
-  }
-
   #second(): void {
     const reports = mergeReports(this.#all.map((tap) => tap.report));
-    const stopped = this.#paused().filter((name) => !this.#measures(name));
-    this.#killSwitch.observe(this.#settings.policies, reports, new Set(stopped));
+    this.#pauses.second(this.#settings.policies, reports);
     this.#judgement.second();
     if (this.#events.readers > 0) this.#emit({ type: 'summary', at: Date.now(), summary: this.summary() });
   }
