@@ -26,7 +26,7 @@ export interface ConnectionHost {
   readonly http2Limits: Http2Limits;
   /** Memory of the requests that wait for their answers, over all connections, and how much that may be, bytes. */
   waitingBytes: number;
-  /** Whether one more request is passed over, as there is no time to follow it. It is counted with the sink. */
+  /** Whether there is no time to follow one more request, which is then passed over. */
   sheds(): boolean;
   readonly waitingBytesMax: number;
   /** Times that a connection may lose its framing and be taken up again without one whole exchange in between. */

@@ -3,7 +3,6 @@ import type {
   Exchange,
   ExchangeTimes,
   IncompleteReason,
-  NotMirroredReason,
   RequestHead,
   ResponseHead,
 } from '../model/exchange.ts';
@@ -48,9 +47,6 @@ export class LiveExchange implements Exchange {
   }
 }
 
-/** Why a request is passed over: the observer has no time for it, or no mirror has room. */
-export type ShedReason = Extract<NotMirroredReason, 'overload' | 'queue_full'>;
-
 /** Where exchanges go while they happen. Body chunks are views, valid during the call only. */
 export interface ExchangeSink {
   /** A request's head is whole. Sets `followRequest` and `followResponse` when it wants the bodies. */
@@ -66,6 +62,6 @@ export interface ExchangeSink {
   done(exchange: LiveExchange): void;
   /** Something came that may be a request but whose framing is open to more than one reading, so there is no exchange. */
   ambiguous(connection: Connection, detail: string): void;
-  /** A request is passed over; there is no exchange. */
-  shed(reason: ShedReason): void;
+  /** A request is passed over, as there is no time for it; there is no exchange. */
+  shed(): void;
 }

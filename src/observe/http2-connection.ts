@@ -185,6 +185,7 @@ export class Http2Connection implements ConnectionDecoder {
     if (stream % 2 === 0 || !this.#resumption.proven || !this.#host.sheds()) return true;
     this.#lastStream = stream;
     this.#host.counts.http2Requests++;
+    this.#host.sink.shed();
     return false;
   }
 

@@ -34,13 +34,3 @@ test('all is followed up to a fifth of the tape, less and less up to a third, an
     [1, 1, 0.5, 0.125, 0.125, 0.125],
   );
 });
-
-test('mirrors are crowded where the tape has filled by more than an eighth and a fifth of each queue is taken', () => {
-  const pacing = new Pacing(RING);
-  const [full, free] = [...mirror(21, 0), ...mirror(20, 0)];
-  assert.ok(full !== undefined && free !== undefined);
-  assert.equal(pacing.crowded(RING / 8 + 1, [full, full]), true);
-  assert.equal(pacing.crowded(RING / 8 + 1, [full, free]), false);
-  assert.equal(pacing.crowded(RING / 8, [full]), false);
-  assert.equal(pacing.crowded(RING, []), false, 'no mirror at all');
-});

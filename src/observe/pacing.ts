@@ -46,20 +46,6 @@ export class Pacing {
     return over <= 0 ? 1 : Math.max(1 - over, KEEP_LEAST);
   }
 
-  /**
-   * Whether the tape is past what waits for mirrors, and none of them has room: what would be refused by a full queue is better
-   * passed over before it is decoded, and a long queue makes garbage that lives long (two fifths of an observer's CPU).
-   */
-  crowded(unreadBytes: number, mirrors: Iterable<readonly [name: string, progress: Progress]>): boolean {
-    if (unreadBytes <= this.#ringBytes * TAPE_SHARE) return false;
-    let isAny = false;
-    for (const [, { queued, queue }] of mirrors) {
-      if (queued <= queue * QUEUE_SHARE) return false;
-      isAny = true;
-    }
-    return isAny;
-  }
-
   /** Whether to leave what is on the tape there for now. */
   holds(
     unreadBytes: number,

@@ -131,15 +131,6 @@ test('a request that is passed over is not copied by any policy, as there was no
   );
 });
 
-test('one that no mirror has room for is counted as such', () => {
-  const policy = running();
-  const tap = observed([policy]);
-  tap.observer.keep = 0;
-  tap.observer.shedsFor = 'queue_full';
-  tap.client('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n').client('\0\0\x01\x01\x05\0\0\0\x01\x82');
-  assert.deepEqual(policy.refused(0), { queue_full: 1 });
-});
-
 test('all reasons that are decided here are in the list above', () => {
   const elsewhere = [
     'rate_limited',

@@ -9,7 +9,7 @@ import { mayBeEndless } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
 import { asksForWebSocket, wantsWebSocket } from '../wire/websocket/handshake.ts';
-import type { ExchangeSink, LiveExchange, ShedReason } from './exchange.ts';
+import type { ExchangeSink, LiveExchange } from './exchange.ts';
 
 /** Where copies of one policy go: a mirror, or the control. */
 export interface CopyTarget {
@@ -228,8 +228,8 @@ export class PolicyRunner implements ExchangeSink {
     for (const policy of this.policies) refuse(policy, 'ambiguous');
   }
 
-  shed(reason: ShedReason): void {
-    for (const policy of this.policies) refuse(policy, reason);
+  shed(): void {
+    for (const policy of this.policies) refuse(policy, 'overload');
   }
 
   #start(policy: RunningPolicy, exchange: LiveExchange, attachment: Attachment): void {

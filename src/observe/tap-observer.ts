@@ -7,7 +7,7 @@ import { beginsWithFrames } from '../wire/http2/frame-chain.ts';
 import { sniffClient, sniffHttp2Server } from '../wire/sniff.ts';
 import type { ConnectionDecoder, ConnectionHost } from './connection-decoder.ts';
 import { createObserverCounts } from './counts.ts';
-import type { ExchangeSink, ShedReason } from './exchange.ts';
+import type { ExchangeSink } from './exchange.ts';
 import { TapedConnection } from './followed-connection.ts';
 import type { FollowedConnection } from './followed-connection.ts';
 import { Http1Connection } from './http1-connection.ts';
@@ -69,8 +69,6 @@ export class TapObserver implements TapeEvents {
   readonly counts = createObserverCounts();
   /** Share of the HTTP/2 requests that there is time to follow; the others are counted and passed over. */
   keep = 1;
-  /** What they are counted as. */
-  shedsFor: ShedReason = 'overload';
   readonly #options: TapObserverOptions;
   readonly #followed = new Map<number, Followed>();
   /** Which connection has a slot: a new one in it means that the end of the old one was lost. */
@@ -90,11 +88,7 @@ export class TapObserver implements TapeEvents {
       waitingBytes: 0,
       lossesMax: options.losses ?? LOSSES_MAX,
       waitingBytesMax: options.waitingBytes ?? WAITING_BYTES,
-      sheds: () => {
-        if (this.keep >= 1 || random() < this.keep) return false;
-        options.sink.shed(this.shedsFor);
-        return true;
-      },
+      sheds: () => this.keep < 1 && random() >= this.keep,
       nextExchangeId: () => `${options.idPrefix}-${(++this.#exchanges).toString(36)}`,
       skip: ({ slot, id }, direction, offset, bytes) =>
         options.answers.skip(slot, id, direction, offset, bytes),
