@@ -1,4 +1,5 @@
 import { deepEqual, equal, match, ok } from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
@@ -213,19 +214,18 @@ test(
   },
 );
 
+/** What goes to and from a port of this machine. */
+function loopback(name: string, port: number): object {
+  return { name, interface: 'lo', filter: `tcp port ${port}` };
+}
+
 test(
   'captures change with the configuration, and those that stay the same go on',
   { skip: NO_RIGHTS },
   async () => {
     await using one = await startPrimary();
     await using two = await startPrimary();
-    const capture = (name: string, port: number): object => ({
-      name,
-      interface: 'lo',
-      filter: `tcp port ${port}`,
-    });
-    const config = (captures: readonly object[]): object => ({ captures });
-    await using understudy = await startUnderstudy({ config: config([capture('a', one.port)]) });
+    await using understudy = await startUnderstudy({ config: { captures: [loopback('a', one.port)] } });
     const reloaded = async (count: number): Promise<void> => {
       await eventually(
         'it is in force',
@@ -235,7 +235,7 @@ test(
     };
     await (await fetch(one.url)).arrayBuffer();
     await eventually('it is counted', async () => (await understudy.capture('a')).exchanges === 1);
-    understudy.configure(config([capture('a', one.port), capture('b', two.port)]));
+    understudy.configure({ captures: [loopback('a', one.port), loopback('b', two.port)] });
     await reloaded(1);
     await (await fetch(one.url)).arrayBuffer();
     await (await fetch(two.url)).arrayBuffer();
@@ -243,13 +243,67 @@ test(
       const [a, b] = [await understudy.capture('a'), await understudy.capture('b')];
       return a.exchanges === 2 && b.exchanges === 1;
     });
-    understudy.configure(config([capture('b', one.port)]));
+    understudy.configure({ captures: [loopback('b', one.port)] });
     await reloaded(2);
     equal((await understudy.summary()).captures, 1);
     await (await fetch(one.url)).arrayBuffer();
     await eventually('the new source is read', async () => (await understudy.capture('b')).exchanges === 1);
   },
 );
+
+test('a mirror session of a cloud is a tap, and networks that are not let in are counted', async () => {
+  const port = await freeUdpPort();
+  await using mirror = await startPrimary();
+  await using understudy = await startUnderstudy({
+    config: {
+      captures: [{ name: 'vpc', vxlan: `127.0.0.1:${port}`, vnis: [7] }],
+      policies: [
+        {
+          name: 'copy',
+          matches: [{ destination: { services: ['orders'] } }],
+          mirrors: [{ name: 'v2', url: mirror.url }],
+        },
+      ],
+      services: [{ name: 'orders', addresses: ['10.0.0.2:80'] }],
+    },
+  });
+  const session = createSocket('udp4');
+  const send = (vni: number, path: string, server: string): void => {
+    const talk = new Talk(40_000, [1000, 5000], server);
+    const frames = [
+      ...talk.open(),
+      talk.ask(`GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`),
+      talk.answer('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+    ];
+    for (const frame of frames)
+      session.send(Buffer.concat([Buffer.from([8, 0, 0, 0, 0, 0, vni, 0]), frame]), port, '127.0.0.1');
+  };
+  send(7, '/ours', '10.0.0.2');
+  send(7, '/not-orders', '10.0.0.3');
+  send(8, '/theirs', '10.0.0.2');
+  const status = await eventually('all are counted', async () => {
+    const found = await understudy.capture('vpc');
+    return found.exchanges === 2 && found.lost['vni'] === 5 ? found : undefined;
+  });
+  session.close();
+  equal(status.completeness.whole, 2);
+  equal(status.tunnels['vxlan'], 10);
+  await eventually('the copy has come', () => mirror.seen.length === 1);
+  deepEqual(
+    mirror.seen.map(({ url }) => url),
+    ['/ours'],
+  );
+  const { code } = await understudy.stop();
+  equal(code, 0);
+});
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
 
 const FAULTS: readonly (readonly [fault: ThreadFault, reason: RegExp])[] = [
   ['throw', /a planted error/],
