@@ -156,3 +156,29 @@ test('tshark reads HTTP from it: captured, and decrypted', { skip }, async () =>
     await over;
   }
 });
+
+const skipTcpdump = spawnSync('tcpdump', ['--version']).status === 0 ? false : 'tcpdump is not installed';
+test('libpcap reads it from a pipe, as Suricata and Zeek do', { skip: skipTcpdump }, async () => {
+  const { output, port } = await started();
+  await using _output = output;
+  const tcpdump = spawn('tcpdump', ['-nn', '-l', '-t', '-r', '-', 'tcp'], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  try {
+    (await reader(output, port)).pipe(tcpdump.stdin);
+    const talk = output.conversation(
+      { ip: '2001:db8::1', port: 5001 },
+      { ip: '2001:db8::2', port: 443 },
+      MICROS,
+    );
+    talk.data(0, Buffer.from('GET / HTTP/1.1\r\n\r\n'), MICROS);
+    talk.close(MICROS);
+    await output[Symbol.asyncDispose]();
+    const lines = (await tcpdump.stdout.toArray()).join('').trim().split('\n');
+    assert.equal(lines.length, output.counts.frames);
+    assert.match(lines[0] ?? '', /^IP6 2001:db8::1\.5001 > 2001:db8::2\.10443: Flags \[S\]/);
+    assert.match(lines[3] ?? '', /HTTP: GET \/ HTTP\/1\.1|length 18/);
+  } finally {
+    tcpdump.kill();
+  }
+});
