@@ -37,6 +37,8 @@ export interface CaptureTapOptions {
 }
 
 const WATCH_MS = 250;
+/** A thread whose source is not open by then is ended. */
+const START_MS = 30_000;
 const RESTART = { baseMs: 50, maxMs: 10_000 };
 /** A thread that has run for this long is well: the next restart is immediate again. */
 const WELL_MS = 60_000;
@@ -248,7 +250,10 @@ export class CaptureTap implements InstanceTap {
       log.error('a capture failed', { tap, error: reason });
     });
     worker.once('exit', () => {
-      if (this.#worker === worker && !this.#stopping) this.#replace(reason);
+      if (this.#worker !== worker || this.#stopping) return;
+      if (this.#state === 'starting' && refused !== undefined)
+        this.#refuse({ message: `its thread failed at the start: ${reason}`, where: '', hint: '' }, refused);
+      else this.#replace(reason);
     });
   }
 
@@ -277,6 +282,9 @@ export class CaptureTap implements InstanceTap {
   }
 
   #watch(): void {
+    const startingMs = performance.now() - this.#startedAt;
+    // Its end tells the rest.
+    if (this.#state === 'starting' && startingMs > START_MS) void this.#worker?.terminate();
     const silentMs = this.#silentMs();
     if (silentMs < this.#options.observer.stallMs || this.#worker === undefined || this.#stopping) return;
     void this.#worker.terminate();
