@@ -18,8 +18,6 @@ test('a capture says what it has seen, and by kind what it has not', () => {
 });
 
 test('what has not happened is not mentioned', () => {
-  const none = (counts: Readonly<Record<string, number>>): Record<string, number> =>
-    Object.fromEntries(Object.keys(counts).map((key) => [key, 0]));
   const quiet = {
     ...exampleCapture,
     cut: 0,
@@ -35,3 +33,7 @@ test('what has not happened is not mentioned', () => {
   };
   deepEqual(captureLines(quiet), ['capture port, eth1, by dumpcap: 1,000 packets, 640,000 bytes; 42 whole']);
 });
+
+function none(counts: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.keys(counts).map((key) => [key, 0]));
+}
