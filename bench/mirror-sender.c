@@ -1,21 +1,24 @@
 /*
- * Sends the datagrams of a file to an address by UDP at a rate, over and over, as a mirror session does.
+ * Sends the VXLAN datagrams of a file to an address by UDP at a rate, over and over, as a mirror session does: from a source
+ * port that depends on the ports inside, another one for each direction (RFC 7348, section 5).
  *
  *   mirror-sender FILE IPV4 PORT DATAGRAMS PER_SECOND
  *
  * The file is a row of datagrams, each behind its length in two octets, the higher one first. Prints how many were sent and
  * in how many seconds.
  */
-#define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 
+/* Between two looks at the clock. */
 #define BATCH 32
+#define SOURCES 64
+/* VXLAN, Ethernet and IPv4 are before the ports. */
+#define PORTS_AT (8 + 14 + 20)
 
 static double now(void) {
   struct timespec t;
@@ -34,35 +37,28 @@ int main(int argc, char **argv) {
   if (fread(bytes, 1, size, file) != (size_t)size) return 74;
   long wanted = atol(argv[4]);
   double rate = atof(argv[5]);
-  int fd = socket(AF_INET, SOCK_DGRAM, 0);
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[3]))};
   inet_pton(AF_INET, argv[2], &to.sin_addr);
-  if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0) return 68;
-  struct mmsghdr messages[BATCH];
-  struct iovec parts[BATCH];
+  int sources[SOURCES];
+  for (int i = 0; i < SOURCES; i++) {
+    sources[i] = socket(AF_INET, SOCK_DGRAM, 0);
+    if (connect(sources[i], (struct sockaddr *)&to, sizeof to) != 0) return 68;
+  }
   long sent = 0, at = 0;
   double began = now();
   while (sent < wanted) {
-    int count = 0;
-    while (count < BATCH && sent + count < wanted) {
+    for (int i = 0; i < BATCH && sent < wanted; i++, sent++) {
       if (at + 2 > size) at = 0;
       int length = bytes[at] << 8 | bytes[at + 1];
-      parts[count] = (struct iovec){bytes + at + 2, length};
-      memset(&messages[count], 0, sizeof messages[count]);
-      messages[count].msg_hdr.msg_iov = &parts[count];
-      messages[count].msg_hdr.msg_iovlen = 1;
-      at += 2 + length;
-      count++;
-    }
-    for (int done = 0; done < count;) {
-      int more = sendmmsg(fd, messages + done, count - done, 0);
-      if (more < 0) {
-        perror("sendmmsg");
+      const unsigned char *datagram = bytes + at + 2;
+      const unsigned char *ports = datagram + PORTS_AT;
+      int source = ((ports[0] << 8 | ports[1]) * 31 + (ports[2] << 8 | ports[3])) % SOURCES;
+      if (send(sources[source], datagram, length, 0) < 0) {
+        perror("send");
         return 74;
       }
-      done += more;
+      at += 2 + length;
     }
-    sent += count;
     double ahead = began + sent / rate - now();
     if (ahead > 0) {
       struct timespec pause = {0, (long)(ahead * 1e9)};
