@@ -124,7 +124,7 @@ export function captureSchema(surroundings: Surroundings): z.ZodType<CaptureSett
     ).optional(),
     program: choice(
       {
-        description: 'For `interface`: what captures. `auto` is dumpcap where there is one, or tcpdump.',
+        description: 'For `interface`: what captures. `auto` is tcpdump where there is one, or dumpcap.',
         otherwise: '`auto`',
       },
       ['auto', 'dumpcap', 'tcpdump'],
