@@ -64,13 +64,7 @@ function assertFollowed({ observer }: ObservedListener, requests: { http1?: numb
   const { counts } = observer;
   deepEqual(
     [counts.http1Requests, counts.http2Requests, counts.exchanges, counts.givenUp, counts.opaque],
-    [
-      requests.http1 ?? 0,
-      requests.http2,
-      (requests.http1 ?? 0) + requests.http2,
-      0,
-      { tls: 0, other: 0 },
-    ],
+    [requests.http1 ?? 0, requests.http2, (requests.http1 ?? 0) + requests.http2, 0, { tls: 0, other: 0 }],
   );
 }
 

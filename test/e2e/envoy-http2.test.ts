@@ -110,10 +110,7 @@ for (const [version, findings] of [
         findings,
       );
       const tap = await understudy.tap();
-      deepEqual(
-        [tap.requests, totalOf(tap.unfollowed)],
-        [{ http1: 0, http2: pairs }, 0],
-      );
+      deepEqual([tap.requests, totalOf(tap.unfollowed)], [{ http1: 0, http2: pairs }, 0]);
       const cancel = eventually('both have the call', () =>
         [primary, mirror].every(({ calls: seen }) => seen.at(-1)?.requests[0]?.toString() === 'wait'),
       );

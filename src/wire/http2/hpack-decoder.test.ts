@@ -218,10 +218,7 @@ test('after blocks were lost, what came later is known by its index, and what wa
   hpack.decode(block('400161013140016201324001630133'));
   hpack.forget();
   assert.equal(decoded(hpack.decode(block('be'))), 'unknown');
-  assert.equal(
-    decoded(hpack.decode(block('40016401345d0178'))),
-    'd: 4\ncontent-location: x',
-  );
+  assert.equal(decoded(hpack.decode(block('40016401345d0178'))), 'd: 4\ncontent-location: x');
   assert.equal(decoded(hpack.decode(block('bebf'))), 'content-location: x\nd: 4');
   assert.equal(decoded(hpack.decode(block('c0'))), 'unknown');
   assert.equal(hpack.partial, true);
