@@ -104,9 +104,9 @@ export class BodyComparison implements FormatContext {
     else this.#broken({ primary: left.fault, other: right.fault }, content, otherContent, BODY);
   }
 
-  /** Compares the answers to a call: status, metadata and messages. */
-  compareCalls(primary: Answer, other: Answer, rpc: Rpc, rules: HeaderRules): void {
-    compareRpc(primary, other, rpc, this, rules, this.#protobuf.options, this.#protobuf.method);
+  /** Compares the answers to a call: status, metadata and messages. See `compareRpc` for what it returns. */
+  compareCalls(primary: Answer, other: Answer, rpc: Rpc, rules: HeaderRules): boolean {
+    return compareRpc(primary, other, rpc, this, rules, this.#protobuf.options, this.#protobuf.method);
   }
 
   nested(primary: Content, other: Content, path: string): void {

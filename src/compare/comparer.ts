@@ -26,6 +26,9 @@ export interface Comparison {
 /** Nothing differs. */
 export const SAME: Comparison = Object.freeze({ differences: Object.freeze([]), more: 0, ignored: 0 });
 
+/** Nothing can be said: what came of two answers to a call before they were cut does not suffice. */
+export const UNSAID: Comparison = Object.freeze({ ...SAME });
+
 export interface ComparerOptions {
   /** What is not shown. */
   readonly redact: Redaction;
@@ -36,7 +39,7 @@ export interface ComparerOptions {
 export interface Comparer {
   /**
    * @param route as shown, `GET /api/orders/{id}`; ignore rules may be for one
-   * @returns {@link SAME} itself when there is nothing to say
+   * @returns {@link SAME} itself when there is nothing to say, {@link UNSAID} itself when nothing can be said
    */
   compare(primary: Answer, other: Answer, method: string, route: string): Comparison;
   /**
@@ -61,10 +64,12 @@ export function createComparer(settings: CompareSettings, options: ComparerOptio
     compare(primary, other, method, route) {
       const sameHeads = primary.status === other.status && sameFields(primary, other, rules.volatile);
       const bodiless = hasNoBody(primary, other, method);
-      if (sameHeads && (bodiless || equalBodies(primary.body, other.body))) return SAME;
+      const isCut = primary.truncated === true || other.truncated === true;
+      if (!isCut && sameHeads && (bodiless || equalBodies(primary.body, other.body))) return SAME;
       const ignored = ignoring.on(route);
       const sink = new PairDifferences(settings.limits, ignored, mask);
       body.begin(sink, ignored, route);
+      let said = true;
       if (compareStatus(primary, other, sink)) {
         const rpc = bodiless ? undefined : sharedRpc(primary, other);
         if (rpc === undefined) {
@@ -73,10 +78,13 @@ export function createComparer(settings: CompareSettings, options: ComparerOptio
             compareTrailers(primary, other, body, rules);
           }
           if (!bodiless) body.compare(primary, other);
-        } else body.compareCalls(primary, other, rpc, rules);
+        } else said = body.compareCalls(primary, other, rpc, rules);
       }
       const { differences, more } = sink;
-      if (differences.length === 0 && more === 0 && sink.ignored === 0) return SAME;
+      if (differences.length === 0 && more === 0) {
+        if (!said) return UNSAID;
+        if (sink.ignored === 0) return SAME;
+      }
       return { differences, more, ignored: sink.ignored };
     },
     isSame(head, bytes, { head: other, body: otherBytes, trailers }) {

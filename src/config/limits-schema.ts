@@ -39,13 +39,17 @@ export function limitsSchema(): z.ZodType<Limits> {
       { min: 64 * 1024, max: 64 * GIB },
     ).prefault('64MiB'),
     timeout: duration(
-      { description: 'From the start of a copy to the end of its answer.', examples: ['5s'] },
+      {
+        description:
+          'From the start of a copy to the end of its answer; of a call (gRPC, Connect) from the end of the live answer on, if that is later.',
+        examples: ['5s'],
+      },
       { min: 10, max: HOUR },
     ).prefault('5s'),
     streamTimeout: duration(
       {
         description:
-          'From the start of a copy to where an answer without end (server-sent events, NDJSON) or a WebSocket connection is cut. What both sides have sent by then is compared. Such a copy keeps its place among `concurrency` until then.',
+          'From the start of a copy to where an answer without end (server-sent events, NDJSON, streams of calls) or a WebSocket connection is cut. What both sides have sent by then is compared. Such a copy keeps its place among `concurrency` until then.',
         examples: ['1m'],
       },
       { min: 10, max: 24 * HOUR },

@@ -26,7 +26,7 @@ export interface Carrier {
   flush(): void;
   /** Its copy has its answer, and there may be another. */
   free(nowMs: number): void;
-  /** Whether its copy is getting an answer that may have no end. */
+  /** Whether its copy is getting an answer that may have no end, whatever the live one is. */
   readonly endless: boolean;
   /** Ends the answer where it is, if its head has come: what there is of it is the answer, truncated. */
   cut(): void;

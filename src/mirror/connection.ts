@@ -1,5 +1,5 @@
 import type { MirrorAnswer } from '../model/copy.ts';
-import { mayBeEndless } from '../model/endless.ts';
+import { mayBeCut, mayBeEndless } from '../model/endless.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { ResponseDecoder } from '../wire/http1/decoder.ts';
 import type { BrokenReason, Framing } from '../wire/http1/decoder.ts';
@@ -229,7 +229,7 @@ export class Connection implements Carrier {
     this.#body.copy(chunk, this.#host.slab);
     this.#host.stats.bufferedBytes += chunk.length;
     if (mayKeep(this.#host, this.task, this.#body.bytes)) return;
-    if (this.endless) this.cut();
+    if (this.#answer !== undefined && mayBeCut(this.#answer)) this.cut();
     else this.#fail('answer_too_large');
   }
 

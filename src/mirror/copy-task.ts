@@ -19,6 +19,8 @@ export interface CopyHost {
   /** The live request is whole. */
   whole(task: CopyTask, trailers: readonly Field[] | undefined): void;
   giveUp(task: CopyTask, reason: NotMirroredReason): void;
+  /** The live answer, which went on for some time, is over. */
+  liveOver(task: CopyTask): void;
   /** The live answer is over, and that of the mirror need not go on. */
   cut(task: CopyTask): void;
 }
@@ -47,6 +49,8 @@ export class CopyTask implements Copy {
   deadlineMs = 0;
   /** When it was given its connection; monotonic, ms. */
   startMs = 0;
+  /** The live answer has begun, and nobody knows when it ends. */
+  liveOpen = false;
   /** Nothing more than the head is wanted of the answer. */
   unwanted = false;
   /** A longer answer than this is given up where memory runs short, bytes. */
@@ -135,14 +139,26 @@ export class CopyTask implements Copy {
     this.#host.whole(this, trailers);
   }
 
+  answering(): void {
+    this.liveOpen = true;
+  }
+
   answered(bytes: number): void {
     this.enoughBytes = ENOUGH.bytes + ENOUGH.times * bytes;
+    this.#liveOver();
   }
 
   cut(): void {
     if (this.over) return;
     this.unwanted = true;
+    this.#liveOver();
     this.#host.cut(this);
+  }
+
+  #liveOver(): void {
+    if (this.over || !this.liveOpen) return;
+    this.liveOpen = false;
+    this.#host.liveOver(this);
   }
 
   abort(reason: NotMirroredReason): void {

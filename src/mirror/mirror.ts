@@ -125,6 +125,10 @@ export class Mirror implements AsyncDisposable {
       grown: (task, bytes) => this.#grown(task, bytes),
       whole: (task, trailers) => this.#whole(task, trailers),
       giveUp: (task, reason) => this.#giveUp(task, reason),
+      liveOver: (task) => {
+        if (task.connection === undefined) return;
+        task.deadlineMs = deadlineOf(task.request, clock.monotonic(), limits.timeoutMs);
+      },
       cut: (task) => {
         if (task.connection === undefined) this.#giveUp(task, 'client_closed');
         else task.connection.cut();
@@ -436,11 +440,17 @@ export class Mirror implements AsyncDisposable {
     for (const carrier of this.#pool.carriers()) {
       const { task } = carrier;
       if (task === undefined || nowMs < task.deadlineMs) continue;
-      if (carrier.endless) {
+      if (carrier.endless || (task.liveOpen && carrier.ready)) {
         const endMs = task.startMs + this.#limits.streamTimeoutMs;
-        if (nowMs >= endMs) carrier.cut();
-        else task.deadlineMs = endMs;
-      } else if (!carrier.ready) this.#failed(task, 'connect_timeout');
+        if (nowMs < endMs) {
+          task.deadlineMs = endMs;
+          continue;
+        }
+        carrier.cut();
+        // Without a head there is nothing to cut.
+        if (task.over) continue;
+      }
+      if (!carrier.ready) this.#failed(task, 'connect_timeout');
       else if (!task.ended && carrier.caughtUp) this.#giveUp(task, 'client_slow');
       else this.#failed(task, 'timeout');
     }

@@ -1,5 +1,5 @@
 import type { MirrorAnswer } from '../model/copy.ts';
-import { mayBeEndless } from '../model/endless.ts';
+import { mayBeCut, mayBeEndless } from '../model/endless.ts';
 import type { MirrorFailure } from '../model/exchange.ts';
 import { DEFAULT_FRAME_BYTES } from '../wire/http2/frame.ts';
 import { Http2ResponseHead, trailersOf } from '../wire/http2/head.ts';
@@ -122,7 +122,7 @@ export class SessionStream implements Carrier, SessionRider {
     this.#body.copy(chunk, this.#host.slab);
     this.#host.stats.bufferedBytes += chunk.length;
     if (mayKeep(this.#host, task, this.#body.bytes)) return;
-    if (this.endless) this.cut();
+    if (mayBeCut(this.#answer)) this.cut();
     else this.#refuse('answer_too_large');
   }
 

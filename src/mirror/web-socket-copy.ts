@@ -111,6 +111,8 @@ export class WebSocketCopy implements Copy, ChannelEvents {
     this.#giveUp(reason);
   }
 
+  answering(): void {}
+
   answered(): void {}
 
   cut(): void {

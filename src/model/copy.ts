@@ -23,9 +23,11 @@ export interface Copy {
   end(trailers?: readonly (readonly [string, string])[]): void;
   /** The live request will never be whole; the copy's connection is closed so that the mirror cannot take it as whole. */
   abort(reason: NotMirroredReason): void;
+  /** The live answer has begun and may go on (see `mayStream`): until it is over, the mirror's may go on as well. */
+  answering(): void;
   /**
-   * The live answer was whole, with so many bytes of content. What the mirror sends far beyond that differs in any case, and
-   * is the first to go where memory runs short.
+   * The live answer is over, with so many bytes of content; `Infinity` when it was not seen whole. What the mirror sends far
+   * beyond that differs in any case, and is the first to go where memory runs short.
    */
   answered(bytes: number): void;
   /**

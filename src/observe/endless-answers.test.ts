@@ -106,6 +106,50 @@ test('an answer of records that ends is whole', () => {
   assert.deepEqual(told, ['data: a\n\n']);
 });
 
+const CALL = head('application/grpc');
+
+test('copies are told when the answer to a call begins and when it is over', () => {
+  const { tap, target, told } = observed();
+  tap.primary(CALL);
+  assert.equal(target.last.live, 'open');
+  tap.primary(`${chunk('abc')}0\r\n\r\n`);
+  assert.equal(target.last.live, 3);
+  target.last.answer(200, 'abc');
+  assert.deepEqual(told, ['abc']);
+});
+
+test('of an answer that is none to a call copies are told its length only', () => {
+  const { tap, target } = observed();
+  tap.primary(head('application/json') + chunk('{}'));
+  assert.equal(target.last.live, undefined);
+  tap.primary('0\r\n\r\n');
+  assert.equal(target.last.live, 2);
+});
+
+test('who leaves an open call has its copy cut, and what came is what is compared', () => {
+  const { tap, target, told } = observed();
+  tap.primary(CALL + chunk('abc')).close(FROM_CLIENT);
+  assert.deepEqual([target.last.isCut, told], [true, []]);
+  target.last.answer(200, 'abc');
+  assert.deepEqual(told, ['abc truncated client_closed']);
+});
+
+test('a call whose answer is too long to be kept is compared up to there', () => {
+  const { tap, target, told } = observed(4);
+  tap.primary(CALL + chunk('abc')).primary(`${chunk('def')}0\r\n\r\n`);
+  assert.equal(target.last.live, 3);
+  target.last.answer(200, 'abcdef');
+  assert.deepEqual(told, ['abc truncated']);
+});
+
+test('an answer to a call that was not seen whole is over as well', () => {
+  const { tap, target, told } = observed();
+  tap.primary(`${CALL}6\r\nabc`).gap(FROM_PRIMARY, 3).primary('\r\n0\r\n\r\n');
+  assert.equal(target.last.live, Infinity);
+  target.last.answer(200, 'abcdef');
+  assert.deepEqual(told, ['abc truncated tape_gap']);
+});
+
 function endedAnswer(target: TestTarget) {
   const probe = new TestTarget('probe');
   let ended: Parameters<typeof target.last.finish>[0] | undefined;

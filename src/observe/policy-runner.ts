@@ -5,7 +5,7 @@ import { safeRequest } from '../model/method.ts';
 import { NOT_MIRRORED_REASONS } from '../model/exchange.ts';
 import type { Connection, Exchange, NotMirroredReason, RequestHead } from '../model/exchange.ts';
 import type { Copy, CopyOutcome, CopyRequest } from '../model/copy.ts';
-import { mayBeEndless } from '../model/endless.ts';
+import { mayBeCut, mayStream } from '../model/endless.ts';
 import type { CompiledPolicy } from '../model/match.ts';
 import type { PairCounts } from '../model/status.ts';
 import { asksForWebSocket, wantsWebSocket } from '../wire/websocket/handshake.ts';
@@ -55,7 +55,7 @@ export interface PolicyJudge {
    *
    * @param body the primary's answer, content without framing, in the pieces it came in
    * @param cut the answer was too long to be kept, or was not seen whole
-   * @param truncated the answer may have no end, and is compared as far as it has come (see `mayBeEndless`), whatever
+   * @param truncated the answer may have no end, and is compared as far as it has come (see `mayBeCut`), whatever
    *   the exchange says about not being whole
    */
   settled(
@@ -169,7 +169,7 @@ export class PolicyRunner implements ExchangeSink {
   requestGap(exchange: LiveExchange): void {
     // Who leaves has had enough of an answer without end: that is how it ends.
     const { response } = exchange;
-    if (exchange.requestDone && response !== undefined && mayBeEndless(response)) return;
+    if (exchange.requestDone && response !== undefined && mayBeCut(response)) return;
     for (const { copy } of copiesOf(exchange))
       copy?.abort(exchange.incomplete === 'client_closed' ? 'client_closed' : 'tape_gap');
   }
@@ -180,7 +180,12 @@ export class PolicyRunner implements ExchangeSink {
     for (const { copy } of copiesOf(exchange)) copy?.end(trailers);
   }
 
-  response(): void {}
+  response(exchange: LiveExchange): void {
+    const { response } = exchange;
+    const copies = copiesOf(exchange);
+    if (copies.length > 0 && response !== undefined && mayStream(response))
+      for (const { copy } of copies) copy?.answering();
+  }
 
   responseBody(exchange: LiveExchange, chunk: Uint8Array): void {
     const attachment = attachmentOf(exchange);
@@ -220,8 +225,11 @@ export class PolicyRunner implements ExchangeSink {
     attachment.over = true;
     if (attachment.pending === 0) this.#settle(exchange, attachment);
     else if (endedEarly(exchange, attachment)) for (const { copy } of attachment.copies) copy?.cut();
-    else if (exchange.incomplete === undefined && !attachment.cut)
-      for (const { copy } of attachment.copies) copy?.answered(attachment.bodyBytes);
+    else {
+      const isWhole = exchange.incomplete === undefined && !attachment.cut;
+      const bytes = isWhole ? attachment.bodyBytes : Infinity;
+      for (const { copy } of attachment.copies) copy?.answered(bytes);
+    }
   }
 
   ambiguous(): void {
@@ -364,7 +372,7 @@ function createAttachment(webSocket: boolean): Attachment {
 }
 
 function isEndless({ response }: LiveExchange): boolean {
-  return response !== undefined && mayBeEndless(response);
+  return response !== undefined && mayBeCut(response);
 }
 
 function isTruncated({ outcome }: CopyInProgress): boolean {

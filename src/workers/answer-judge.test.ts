@@ -219,3 +219,44 @@ test('examples are redacted, cut and without secrets', () => {
   ]);
   equal(shown.includes('secret'), false, shown);
 });
+
+const CALL_FIELDS = [['content-type', 'application/grpc']] as const;
+const MESSAGE = Buffer.from([0, 0, 0, 0, 2, 8, 1]);
+
+/** What a judge says of an answer to a call that was cut, and of a copy's beside it. */
+function settleCall(
+  body: readonly Uint8Array[],
+  outcome: CopyOutcome,
+  { truncated = true, seenBytes = 0, left = false } = {},
+) {
+  const { judge } = open();
+  const exchange = new LiveExchange('x-1', testConnection(), requestHead('POST', '/a'), 'none', 0);
+  exchange.response = head(200, CALL_FIELDS);
+  exchange.responseBodyBytes = seenBytes;
+  if (left) exchange.incomplete = 'client_closed';
+  const mirror = copy('mirror', outcome);
+  judge.settled(exchange, body, false, [mirror], truncated);
+  const { pairs, truncated: counted } = mirror.running.counts;
+  return [pairs, counted, judge.take()?.tallies[0]?.routes[0]?.incomplete];
+}
+
+function cutCall(body: Buffer): CopyOutcome {
+  const times = { startMicros: 2000, firstByteMicros: 3000, endMicros: 4000 };
+  const answer = { head: head(200, CALL_FIELDS), body: [body], bodyBytes: body.length, truncated: true };
+  return { kind: 'answered', answer: { ...answer, ...times } };
+}
+
+test('calls that were cut are the same by what both have, and incomplete where that is no message', () => {
+  const part = MESSAGE.subarray(0, 6);
+  const none = { same: 0, different: 0, incomplete: 1 };
+  deepEqual(settleCall([MESSAGE], cutCall(MESSAGE)), [{ same: 1, different: 0, incomplete: 0 }, 1, {}]);
+  deepEqual(settleCall([MESSAGE], cutCall(part), { seenBytes: 7 }), [none, 0, { given_up: 1 }]);
+  deepEqual(settleCall([part], cutCall(MESSAGE), { left: true }), [none, 0, { client_closed: 1 }]);
+  deepEqual(settleCall([part], cutCall(part), { seenBytes: 99 }), [none, 0, { body_cut: 1 }]);
+  deepEqual(settleCall([MESSAGE], cutCall(part), { truncated: false }), [none, 0, { answer_too_large: 1 }]);
+});
+
+test('a copy is not late where nothing had come of the answer either', () => {
+  deepEqual(settleCall([], failed('timeout'), { left: true })[2], { client_closed: 1 });
+  deepEqual(settleCall([MESSAGE], failed('timeout'), { left: true })[2], {});
+});

@@ -1,4 +1,4 @@
-import { createComparer, SAME } from '../compare/comparer.ts';
+import { createComparer, SAME, UNSAID } from '../compare/comparer.ts';
 import type { Comparer, Comparison } from '../compare/comparer.ts';
 import type { HeldWrites } from '../compare/held-writes.ts';
 import { RouteTable } from '../compare/routes/route-table.ts';
@@ -120,7 +120,7 @@ export class AnswerJudge implements PolicyJudge {
       compared.push(comparison);
       same &&= comparison === SAME && copy.outcome?.kind === 'answered';
     }
-    this.#count(exchange, status, route, copies, compared, truncated);
+    this.#count(exchange, status, route, copies, compared, truncated, body);
     if (this.#isWanted(exchange, route, copies, same ? undefined : compared))
       this.#keep(exchange, route, body, copies, compared);
   }
@@ -180,6 +180,9 @@ export class AnswerJudge implements PolicyJudge {
   }
 
   #compare({ outcome }: SettledCopy, primary: AnswerView, method: string, route: string): Comparison {
+    // Where nothing had come of an answer before it was cut, nobody can say that another one is late.
+    const isEmpty = primary.truncated && primary.body.length === 0;
+    if (isEmpty && outcome?.kind === 'failed' && outcome.failure === 'timeout') return UNSAID;
     if (outcome?.kind === 'failed') return { ...SAME, differences: FAILURES.get(outcome.failure) ?? [] };
     if (outcome?.kind !== 'answered') return SAME;
     const { head, body, trailers, truncated } = outcome.answer;
@@ -194,6 +197,7 @@ export class AnswerJudge implements PolicyJudge {
     copies: readonly SettledCopy[],
     compared: readonly Comparison[],
     truncated: boolean,
+    body: readonly Uint8Array[],
   ): void {
     const { policy } = this.#options;
     // How long an answer without end took is nobody's doing.
@@ -201,19 +205,23 @@ export class AnswerJudge implements PolicyJudge {
     const { requestStart, responseStart, responseEnd } = exchange.times;
     const at = copies.findIndex(({ running }) => running.role !== 'mirror');
     const referenceCopy = copies[at];
-    const reference = outcomeOf(referenceCopy?.outcome);
+    const said = (index: number): Outcome | PairIncompleteReason =>
+      compared[index] === UNSAID
+        ? reasonOfNothing(exchange, truncated, body)
+        : outcomeOf(copies[index]?.outcome);
+    const reference = said(at);
     const referenceKind = referenceCopy?.running.role === 'repeat' ? 'repeat' : 'control';
     for (const [index, { running, outcome }] of copies.entries()) {
       const { differences, more } = compared[index] ?? SAME;
       const same = differences.length === 0 && more === 0;
       if (outcome === undefined || outcome.kind === 'not_mirrored') continue;
-      const mirror = outcomeOf(outcome);
+      const mirror = said(index);
       const { pairs } = running.counts;
       if (typeof mirror === 'string') pairs.incomplete++;
       else if (same && mirror.failure === undefined) pairs.same++;
       else pairs.different++;
-      if (truncated || (outcome.kind === 'answered' && outcome.answer.truncated === true))
-        running.counts.truncated++;
+      const isCut = truncated || (outcome.kind === 'answered' && outcome.answer.truncated === true);
+      if (isCut && typeof mirror !== 'string') running.counts.truncated++;
       const counter = running.role === 'mirror' ? this.#counters.get(running.target.name) : undefined;
       if (counter === undefined) continue;
       if (typeof mirror === 'string') counter.incomplete(route, mirror);
@@ -298,6 +306,17 @@ function outcomeOf(outcome: CopyOutcome | undefined): Outcome | PairIncompleteRe
   if (outcome.kind === 'answered') return { status: answerStatus(outcome.answer), failure: undefined };
   if (outcome.failure === 'answer_too_large') return 'answer_too_large';
   return outcome.failure === 'shutdown' ? 'given_up' : { status: undefined, failure: outcome.failure };
+}
+
+/** Why nothing can be said of two answers to a call. */
+function reasonOfNothing(
+  { incomplete, responseBodyBytes }: Exchange,
+  truncated: boolean,
+  body: readonly Uint8Array[],
+): PairIncompleteReason {
+  if (!truncated) return 'answer_too_large';
+  const keptBytes = body.reduce((bytes, { length }) => bytes + length, 0);
+  return incomplete ?? (responseBodyBytes > keptBytes ? 'body_cut' : 'given_up');
 }
 
 function durationOf(outcome: CopyOutcome | undefined): Duration | undefined {

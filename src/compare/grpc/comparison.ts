@@ -34,6 +34,8 @@ const BODY = 'body';
 const STATUS = 'grpc.status';
 const MESSAGE = 'grpc.message';
 const DETAILS = 'grpc.details';
+const CANCELLED = 1;
+const DEADLINE_EXCEEDED = 4;
 
 /** What a comparison of calls works with. */
 export interface RpcContext extends FormatContext {
@@ -53,9 +55,11 @@ interface Call {
 
 /**
  * Compares what two services answered to one call: its status, what the status says, metadata, and the messages, their
- * number and order. A call that failed on one side only is that, and nothing else is compared.
+ * number and order. A call that failed on one side only is that, and nothing else is compared. Of answers that were cut
+ * it compares what both have: see `compareCut`.
  *
  * @param method what is known of the method; without it, an answer of more than one message is taken for a stream
+ * @returns whether there was enough of both to say that they are the same
  */
 export function compareRpc(
   primary: Answer,
@@ -65,10 +69,14 @@ export function compareRpc(
   rules: HeaderRules,
   options: ProtobufOptions,
   method: MethodPlan | undefined,
-): void {
+): boolean {
   const one = readCall(primary, rpc, context);
   const two = readCall(other, rpc, context);
-  if (!compareStatus(one.status, two.status, context)) return;
+  if (primary.truncated === true || other.truncated === true) {
+    const isCut = { primary: primary.truncated === true, other: other.truncated === true };
+    return compareCut(one, two, isCut, rpc, context, rules, options, method);
+  }
+  if (!compareStatus(one.status, two.status, context)) return true;
   if (one.single === two.single) {
     compareFields(one.headers, two.headers, 'header', context, rules);
     compareFields(one.trailers, two.trailers, 'trailer', context, rules);
@@ -77,9 +85,72 @@ export function compareRpc(
     compareFields(fieldsOf(one), fieldsOf(two), 'trailer', context, rules);
   }
   compareDetails(one.status, two.status, context, options);
-  if (context.ignored(BODY) || !readable(one, two, primary, other, context)) return;
-  if (rpc.codec !== 'proto') compareTexts(one.messages, two.messages, rpc, context);
-  else compareMessages(one.messages, two.messages, context, options, method);
+  if (context.ignored(BODY) || !readable(one, two, primary, other, context)) return true;
+  const { messages } = one;
+  if (rpc.codec !== 'proto')
+    compareTexts(messages, two.messages, rpc, context, messages.length !== 1 || two.messages.length !== 1);
+  else compareMessages(messages, two.messages, context, options, isStreamed(one, two, method), method);
+  return true;
+}
+
+interface Sides<Value> {
+  readonly primary: Value;
+  readonly other: Value;
+}
+
+/**
+ * Compares two answers of which at least the primary's was cut: what they begin with, and the whole messages that both
+ * have. How many there are, and how the call ends, is not known, unless the other one has failed before it had sent what
+ * the primary has.
+ */
+function compareCut(
+  one: Call,
+  two: Call,
+  isCut: Sides<boolean>,
+  rpc: Rpc,
+  context: RpcContext,
+  rules: HeaderRules,
+  options: ProtobufOptions,
+  method: MethodPlan | undefined,
+): boolean {
+  // What is cut beside a whole one was too long to be kept: nobody knows how it would have gone on.
+  if (!isCut.primary) return false;
+  const shared = Math.min(one.messages.length, two.messages.length);
+  if (!isCut.other && shared < one.messages.length && hasFailed(two.status)) {
+    context.sink.add('status', STATUS, 'high', statusText(one.status), statusText(two.status));
+    return true;
+  }
+  if (!one.single && !two.single) compareFields(one.headers, two.headers, 'header', context, rules);
+  const faults = { primary: faultOfCut(one.fault, true), other: faultOfCut(two.fault, isCut.other) };
+  if (faults.primary !== faults.other) {
+    if (!context.ignored(BODY))
+      context.sink.addNote('type', BODY, 'high', noteOf(faults.primary), noteOf(faults.other));
+    return true;
+  }
+  if (shared === 0 || context.ignored(BODY)) return shared > 0;
+  const lefts = one.messages.slice(0, shared);
+  const rights = two.messages.slice(0, shared);
+  if (lefts.every((message, at) => rights[at]?.equals(message))) return true;
+  // Which messages come first says nothing there, and the others may have been cut off.
+  if (context.unordered(BODY) || context.keyOf(BODY) !== undefined) return false;
+  const streamed = isStreamed(one, two, method);
+  if (rpc.codec !== 'proto') compareTexts(lefts, rights, rpc, context, streamed);
+  else compareMessages(lefts, rights, context, options, streamed, method);
+  return true;
+}
+
+/** Whether a call has ended with an error that is not what a client gets that leaves, or has waited for too long. */
+function hasFailed({ code }: RpcStatus): boolean {
+  return code !== undefined && code !== 0 && code !== CANCELLED && code !== DEADLINE_EXCEEDED;
+}
+
+/** A message that is not whole is no fault of what was cut, nor is what is past our own limit. */
+function faultOfCut(fault: BodyFault | undefined, isCut: boolean): BodyFault | undefined {
+  return fault === 'too_many_values' || (isCut && fault === 'truncated') ? undefined : fault;
+}
+
+function isStreamed(one: Call, two: Call, method: MethodPlan | undefined): boolean {
+  return method?.serverStreaming ?? (one.messages.length > 1 || two.messages.length > 1);
 }
 
 function readCall(answer: Answer, { protocol }: Rpc, { limits }: FormatContext): Call {
@@ -192,9 +263,9 @@ function compareMessages(
   rights: readonly Buffer[],
   context: RpcContext,
   options: ProtobufOptions,
+  streamed: boolean,
   method: MethodPlan | undefined,
 ): void {
-  const streamed = method?.serverStreaming ?? (lefts.length > 1 || rights.length > 1);
   const one = besideOneAnother(lefts);
   const two = besideOneAnother(rights);
   const comparison = new ProtobufComparison(context, options, one.bytes.length + two.bytes.length);
@@ -242,8 +313,8 @@ function compareTexts(
   rights: readonly Buffer[],
   { codec }: Rpc,
   context: RpcContext,
+  streamed: boolean,
 ): void {
-  const streamed = lefts.length !== 1 || rights.length !== 1;
   const path = streamed ? elementPath(BODY) : BODY;
   const { sink } = context;
   if (lefts.length !== rights.length)
