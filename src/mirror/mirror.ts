@@ -390,7 +390,7 @@ export class Mirror implements AsyncDisposable {
 
   #answered(carrier: Carrier, task: CopyTask, answer: MirrorAnswer, reusable: boolean): void {
     const nowMs = this.#clock.monotonic();
-    countAnswer(this.#stats, answer);
+    countAnswer(this.#stats, answer, task.request.head.method);
     if (reusable && !this.#closed) carrier.free(nowMs);
     else carrier.drop();
     this.#over(task, 'good', { kind: 'answered', answer }, nowMs);

@@ -1,7 +1,7 @@
 import type { Counts } from '../kit/counts.ts';
 import { zeroCounts } from '../kit/counts.ts';
 import { MIRROR_FAILURES, NOT_MIRRORED_REASONS } from '../model/exchange.ts';
-import { callOutcome, httpStatusOf } from '../model/call-outcome.ts';
+import { CALL_METHOD, callOutcome, httpStatusOf } from '../model/call-outcome.ts';
 import type { CallAnswer } from '../model/call-outcome.ts';
 import type { MirrorFailure, NotMirroredReason } from '../model/exchange.ts';
 import { GRPC_STATUSES } from '../model/rpc-status.ts';
@@ -65,9 +65,17 @@ export function createMirrorStats(): CountedMirrorStats {
   };
 }
 
-/** Counts an answer when it is over: only then is it known how a call ended. */
-export function countAnswer({ responses, calls }: CountedMirrorStats, answer: CallAnswer): void {
-  const outcome = callOutcome(answer);
+/**
+ * Counts an answer when it is over: only then is it known how a call ended.
+ *
+ * @param method of the request
+ */
+export function countAnswer(
+  { responses, calls }: CountedMirrorStats,
+  answer: CallAnswer,
+  method: string,
+): void {
+  const outcome = method === CALL_METHOD ? callOutcome(answer) : undefined;
   if (outcome !== undefined) calls[outcome]++;
   responses[responseClass(outcome === undefined ? answer.head.status : httpStatusOf(outcome))]++;
 }

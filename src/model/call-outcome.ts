@@ -5,6 +5,9 @@ import type { RpcProtocol } from './rpc.ts';
 import { GRPC_STATUSES, hasStatus, readConnectEnd, readStatus, readTrailerLines } from './rpc-status.ts';
 import type { Fields, GrpcStatus } from './rpc-status.ts';
 
+/** What gRPC, gRPC-Web and streams of Connect are asked with; spares all other answers a look at their headers. */
+export const CALL_METHOD = 'POST';
+
 /** An answer, as far as it says how a call has ended. */
 export interface CallAnswer {
   readonly head: ResponseHead;

@@ -6,7 +6,7 @@ import { DEFAULT_EXAMPLES, ExampleChooser } from '../compare/sampling/example-ch
 import type { ComparedAnswer } from '../compare/sampling/example-chooser.ts';
 import { FAILURES, PairCounter } from '../compare/tally/pair-counter.ts';
 import type { Duration, Outcome } from '../compare/tally/settled-pair.ts';
-import { answerStatus } from '../model/call-outcome.ts';
+import { answerStatus, CALL_METHOD } from '../model/call-outcome.ts';
 import type { CopyOutcome, MirrorAnswer } from '../model/copy.ts';
 import type { Exchange, RequestHead, ResponseHead } from '../model/exchange.ts';
 import type { MessageRedaction } from '../model/message-redaction.ts';
@@ -161,7 +161,7 @@ export class AnswerJudge implements PolicyJudge {
     const { startMicros, firstByteMicros, endMicros } = answer;
     counter.countSame(
       route,
-      answerStatus({ head, body }),
+      exchange.request.method === CALL_METHOD ? answerStatus({ head, body }) : head.status,
       { firstByteMicros: responseStart - requestStart, totalMicros: responseEnd - requestStart },
       { firstByteMicros: firstByteMicros - startMicros, totalMicros: endMicros - startMicros },
       startMicros - requestStart,
