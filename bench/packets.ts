@@ -1,14 +1,16 @@
 /**
  * What a packet costs from the capture file to the exchange: pcap → headers → TCP reassembly → HTTP/1.1 → exchanges, in
- * one thread and from memory, and tshark on the same file. Traffic is keep-alive connections side by side: a request of some
+ * one thread and from memory; tshark, and GoReplay where a `gor` is on the PATH, on the same file. Traffic is keep-alive connections side by side: a request of some
  * 200 bytes, an answer of some 300, an acknowledgement.
  *
  *   node bench/packets.ts [--packets 1000000] [--json]
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CapturedEvents } from '../src/observe/captured-connection.ts';
 import { TapObserver } from '../src/observe/tap-observer.ts';
 import { PacketDecoder } from '../src/wire/packet/packet-decoder.ts';
@@ -22,6 +24,9 @@ import { Talk } from '../test/fixtures/packet-builder.ts';
 const ROUNDS = 3;
 const CONNECTIONS = 500;
 const PIECE_BYTES = 1024 * 1024;
+/** GoReplay has put out everything when nothing has come for so long. */
+const GOR_QUIET_MS = 4000;
+const SERVER_PORT = 80;
 const REQUEST = [
   'GET /api/orders/12345?expand=items HTTP/1.1',
   'Host: orders.example:8080',
@@ -119,25 +124,59 @@ function read({ file, exchanges }: Capture, layers: 'pcap' | 'packets' | 'tcp' |
   return Math.max((user + system) / 1e6, seconds);
 }
 
+interface Reading {
+  readonly seconds: number;
+  readonly messages: number;
+}
+
 /** @returns seconds that tshark, which has one thread, takes to list all requests and answers, and how many those are */
-function tshark({ file }: Capture): { readonly seconds: number; readonly messages: number } | undefined {
+function tshark(path: string): Reading | undefined {
   const program = findPeer('tshark');
   if (program === undefined) return undefined;
-  const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
-  try {
-    const path = join(folder, 'bench.pcap');
-    writeFileSync(path, file);
-    const fields = ['-T', 'fields', '-e', 'http.request.uri', '-e', 'http.response.code'];
-    const began = performance.now();
-    const { stdout } = spawnSync(program, ['-n', '-r', path, '-Y', 'http', ...fields], {
-      maxBuffer: 2 ** 30,
-      encoding: 'latin1',
-    });
-    const seconds = (performance.now() - began) / 1000;
-    return { seconds, messages: stdout.trimEnd().split('\n').length };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const fields = ['-T', 'fields', '-e', 'http.request.uri', '-e', 'http.response.code'];
+  const began = performance.now();
+  const { stdout } = spawnSync(program, ['-n', '-r', path, '-Y', 'http', ...fields], {
+    maxBuffer: 2 ** 30,
+    encoding: 'latin1',
+  });
+  const seconds = (performance.now() - began) / 1000;
+  return { seconds, messages: stdout.trimEnd().split('\n').length };
+}
+
+/**
+ * GoReplay does not end with its file, so the clock stops at the last that it has written; tried with 1.3.2. It may use all
+ * processors.
+ *
+ * @returns how long it takes to put out the requests and answers of the file, and how many those are
+ */
+async function goReplay(path: string): Promise<Reading | undefined> {
+  const program = findPeer('gor');
+  if (program === undefined) return undefined;
+  const input = ['--input-raw', `${path}:${SERVER_PORT}`, '--input-raw-engine', 'pcap_file'];
+  const began = performance.now();
+  const child = spawn(program, [...input, '--input-raw-track-response', '--output-stdout'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let last = began;
+  let messages = 0;
+  child.stdout.setEncoding('latin1');
+  child.stdout.on('data', (text: string) => {
+    last = performance.now();
+    // What stands ahead of each message: its kind, an id and times.
+    messages += text.match(/^[12] [\da-f]{16,} \d+ -?\d+$/gm)?.length ?? 0;
+  });
+  const ended = once(child, 'exit');
+  while (performance.now() - last < GOR_QUIET_MS) await delay(GOR_QUIET_MS / 10);
+  child.kill('SIGKILL');
+  await ended;
+  return { seconds: (last - began) / 1000, messages };
+}
+
+function compared(name: string, ours: number, theirs: Reading | undefined): string {
+  if (theirs === undefined) return `${name} is not installed here\n`;
+  const { seconds, messages: found } = theirs;
+  const rate = found / seconds;
+  return `${String(Math.round(rate)).padStart(10)} messages per second by ${name} (${found} found): ours ${(ours / rate).toFixed(1)} times as many\n`;
 }
 
 const wanted = Number(process.argv[process.argv.indexOf('--packets') + 1] ?? '') || 1_000_000;
@@ -148,12 +187,15 @@ const results = (['pcap', 'packets', 'tcp', 'exchanges'] as const).map((layers) 
   for (let round = 0; round < ROUNDS; round++) best = Math.min(best, read(capture, layers));
   return { layers, packetsPerSecond: Math.round(capture.packets / best), messagesPerSecond: messages / best };
 });
-const theirs = tshark(capture);
+const folder = mkdtempSync(join(tmpdir(), 'understudy-bench-'));
+const path = join(folder, 'bench.pcap');
+writeFileSync(path, capture.file);
+const others = { tshark: tshark(path), gor: await goReplay(path) };
+rmSync(folder, { recursive: true });
 const ours = results.at(-1)?.messagesPerSecond ?? 0;
-const ratio = theirs === undefined ? undefined : ours / (theirs.messages / theirs.seconds);
 
 if (process.argv.includes('--json')) {
-  const summary = { packets: capture.packets, bytes: capture.file.length, messages, results, theirs, ratio };
+  const summary = { packets: capture.packets, bytes: capture.file.length, messages, results, ours, others };
   process.stdout.write(`${JSON.stringify(summary)}\n`);
 } else {
   process.stdout.write(
@@ -163,9 +205,5 @@ if (process.argv.includes('--json')) {
     const rest = layers === 'exchanges' ? `, ${Math.round(messagesPerSecond)} messages` : '';
     process.stdout.write(`${String(packetsPerSecond).padStart(10)} packets up to ${layers}${rest}\n`);
   }
-  process.stdout.write(
-    theirs === undefined || ratio === undefined
-      ? 'tshark is not installed here\n'
-      : `${String(Math.round(theirs.messages / theirs.seconds)).padStart(10)} messages per second by tshark (${theirs.messages}): ours ${ratio.toFixed(1)} times as many\n`,
-  );
+  for (const [name, theirs] of Object.entries(others)) process.stdout.write(compared(name, ours, theirs));
 }
