@@ -54,7 +54,7 @@ test('takes the node on PATH when it is new enough, with all arguments as they a
   deepEqual(start({ args: ['run', '--primary', 'a b', '*'] }).called, [
     'path/node',
     '--single-threaded-gc',
-    '--max-semi-space-size=8',
+    '--max-semi-space-size=2',
     '--disable-warning=ExperimentalWarning',
     join(root, 'src/main.ts'),
     'run',
