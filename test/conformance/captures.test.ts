@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { TUNNELS } from '../../src/wire/packet/packet.ts';
 import type { Tunnel } from '../../src/wire/packet/packet.ts';
+import { Http2ResponseHead } from '../../src/wire/http2/head.ts';
 import { ReadCapture } from '../fixtures/captured-packets.ts';
 import { findPeer, missingPeers } from '../fixtures/peers.ts';
 
@@ -158,6 +159,22 @@ test('a file that ends in mid-record is read as far as it goes', () => {
   const cut = new ReadCapture(content.subarray(0, content.length - 5));
   assert.equal(cut.faults.cut_record, 1);
   assert.equal(cut.packets.counts.packets, 750);
+});
+
+test('three of five requests go on in HTTP/2, and are answered there', () => {
+  const { sink } = new ReadCapture(contentOf('http2-range.pcap'));
+  const answers = sink.seen.map(({ exchange: { response, incomplete } }) => [
+    response instanceof Http2ResponseHead ? 'HTTP/2' : 'HTTP/1.1',
+    response?.status,
+    incomplete,
+  ]);
+  assert.deepEqual(answers.toSorted(), [
+    ['HTTP/1.1', 206, undefined],
+    ['HTTP/1.1', 206, undefined],
+    ['HTTP/2', 206, undefined],
+    ['HTTP/2', 206, undefined],
+    ['HTTP/2', 206, undefined],
+  ]);
 });
 
 test('what was lost from a real capture has its exact size', () => {
