@@ -60,6 +60,12 @@ export const PACED: Workload = {
 export const WORKLOADS: readonly Workload[] = [
   SMALL_GET,
   PACED,
+  {
+    ...SMALL_GET,
+    name: 'small-get-held',
+    title: 'small GET, keep-alive, at most 40,000 requests/s',
+    rate: 40_000,
+  },
   { ...SMALL_GET, name: 'post-4k', title: '4 KiB POST, keep-alive', postBytes: 4096 },
   { ...SMALL_GET, name: 'answer-64k', title: '64 KiB answers, keep-alive', path: '/large' },
   { ...SMALL_GET, name: 'connection', title: 'a connection per request, small GET', closing: true },

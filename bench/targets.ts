@@ -35,6 +35,8 @@ const RATIOS: readonly (readonly [workload: string, mode: Mode, peer: string, li
   ['tls', 'plain', 'nginx', 1.4],
   ['small-get', 'mirror', 'envoy', 0.4],
   ['small-get', 'mirror', 'nginx', 0.65],
+  ['small-get-held', 'mirror', 'envoy', 0.4],
+  ['small-get-held', 'mirror', 'nginx', 0.65],
   ['http2', 'plain', 'envoy', 0.3],
   ['http2', 'mirror', 'envoy', 0.6],
   ['http2-paced', 'mirror', 'envoy', 0.6],
